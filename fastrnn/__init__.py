@@ -1,0 +1,58 @@
+"""fastrnn: recurrent networks trained on the CPU by kernels compiled with Numba."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fastrnn._version import __version__
+
+if TYPE_CHECKING:
+    from fastrnn.callbacks import Callback, ProgressBar
+    from fastrnn.checkpoint import load
+    from fastrnn.history import History
+    from fastrnn.layers import Dense, SimpleRNN
+    from fastrnn.model import Sequential
+    from fastrnn.optimizers import SGD, Adam
+    from fastrnn.trainer import Trainer
+    from fastrnn.warm import warmup
+
+_HOMES = {
+    "Callback": "callbacks",
+    "ProgressBar": "callbacks",
+    "load": "checkpoint",
+    "History": "history",
+    "Dense": "layers",
+    "SimpleRNN": "layers",
+    "Sequential": "model",
+    "SGD": "optimizers",
+    "Adam": "optimizers",
+    "Trainer": "trainer",
+    "warmup": "warm",
+}
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Callback",
+    "Dense",
+    "History",
+    "ProgressBar",
+    "Sequential",
+    "SimpleRNN",
+    "Trainer",
+    "__version__",
+    "load",
+    "warmup",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name, or a module, on first use: ``import fastrnn`` alone stays quick."""
+    if name in _HOMES:
+        value = getattr(import_module(f"fastrnn.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'fastrnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

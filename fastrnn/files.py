@@ -1,0 +1,242 @@
+"""Files that are either whole or refused: an atomic write, and arrays with a strict header in a safetensors file.
+
+The container is a safetensors file whose metadata holds one entry, ``fastrnn``: JSON of the format's version, the kind of
+contents, a SHA-256 and a header. The digest is over the whole file with 64 zeros in its own place, so that no bit of the
+file can change unseen. One entry, because safetensors writes several in random order, and equal contents should give
+equal files.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+FORMAT_VERSION = 1
+MAX_HEADER = 16 * 2**20  # bytes; a hostile file cannot make the reader parse more JSON than this
+_NO_DIGEST = "0" * 64
+
+Array = NDArray[Any]
+FilePath = str | os.PathLike[str]
+Header = TypeVar("Header", bound=msgspec.Struct)
+
+
+class _SafetensorsHeader(msgspec.Struct):
+    """What safetensors writes before the arrays; the entries of the arrays are left to safetensors."""
+
+    metadata: dict[str, str] = msgspec.field(default_factory=dict, name="__metadata__")
+
+
+class _Version(msgspec.Struct):
+    """The one part of the envelope that every version of the format has."""
+
+    version: int
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The metadata entry ``fastrnn``."""
+
+    version: int
+    kind: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    header: msgspec.Raw
+
+
+class FileFormatError(ValueError):
+    """A file is damaged, foreign or hostile; the message names it, what was found and what was expected."""
+
+    def __init__(self, path: FilePath, found: str, expected: str) -> None:
+        super().__init__(f"{os.fspath(path)}: {found}; expected {expected}")
+
+
+def atomic_write(path: FilePath, data: bytes) -> None:
+    """Write a file so that at any moment, kills and power cuts included, its name holds the old contents or the new.
+
+    A link is followed. The file's mode is kept; a new file's is what the umask leaves. A kill may leave a file named
+    ``.fastrnn-*.tmp`` in the folder, which can be deleted.
+
+    Raises
+    ------
+    OSError
+        The subclass that fits: no such folder, no permission, disk full, not a regular file. The old file stays.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".fastrnn-{secrets.token_hex(8)}.tmp")
+    try:
+        mode = _regular_mode(target)
+        # 0o666 less the umask, which the system applies here; reading the umask would change it for other threads.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            with open(descriptor, "wb") as file:
+                if mode is not None:
+                    temporary.chmod(mode)
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        text = f"{error.strerror or error}; nothing was written, and a file that was there is as it was"
+        raise OSError(error.errno or errno.EIO, text, os.fspath(path)) from error
+    _sync_folder(target.parent)
+
+
+def write_tensors(path: FilePath, tensors: Mapping[str, Array], header: msgspec.Struct) -> None:
+    """Write arrays and a header, atomically.
+
+    Parameters
+    ----------
+    path : file to write or replace
+    tensors : arrays of float, int or bool of any memory layout; every bit is kept, NaN's too
+    header : a Struct with a tag, which names the kind of contents, and ``forbid_unknown_fields``
+
+    Raises
+    ------
+    TypeError
+        A dtype that the file cannot hold.
+    ValueError
+        A header of more than ``MAX_HEADER`` bytes.
+    OSError
+        As `atomic_write`.
+    """
+    from safetensors.numpy import save
+
+    plain = {name: _savable(name, array) for name, array in tensors.items()}
+    envelope = _Envelope(FORMAT_VERSION, _kind(type(header)), _NO_DIGEST, msgspec.Raw(msgspec.json.encode(header)))
+    data = save(plain, {"fastrnn": msgspec.json.encode(envelope).decode()})
+    length = int.from_bytes(data[:8], "little")
+    if length > MAX_HEADER:
+        raise ValueError(f"the header takes {length} bytes; expected at most {MAX_HEADER}: keep less beside the arrays")
+    digest = hashlib.sha256(data).hexdigest()
+    atomic_write(path, data.replace(_NO_DIGEST.encode(), digest.encode(), 1))
+
+
+def read_tensors(path: FilePath, header_type: type[Header]) -> tuple[dict[str, Array], Header]:
+    """Read what `write_tensors` wrote.
+
+    Parameters
+    ----------
+    path : file to read
+    header_type : the Struct that was written
+
+    Returns
+    -------
+    tensors : writable arrays by name
+    header : of ``header_type``
+
+    Raises
+    ------
+    FileFormatError
+        Anything but a whole, unchanged file of this kind. A file that is not ours is refused before its arrays are read.
+    OSError
+        The subclass that fits: no such file, a folder, no permission.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    expected = f"a {_kind(header_type)} file written by fastrnn"
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > size - 8:
+            raise FileFormatError(path, f"{size} bytes that are not, or not all of, a safetensors file", expected)
+        if length > MAX_HEADER:
+            raise FileFormatError(path, f"a header of {length} bytes", f"{expected}, of at most {MAX_HEADER} bytes")
+        start += file.read(length)
+        envelope = _read_envelope(path, start[8:], _kind(header_type), expected)
+        data = start.replace(envelope.sha256.encode(), _NO_DIGEST.encode(), 1) + file.read()
+    if hashlib.sha256(data).hexdigest() != envelope.sha256:
+        raise FileFormatError(path, "damaged or cut off: the contents differ from their SHA-256", "the file as written")
+    # A digest proves that nothing changed by accident, not who wrote it: what follows still trusts nothing.
+    try:
+        header = msgspec.json.decode(envelope.header, type=header_type)
+        tensors = load(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise FileFormatError(path, f"a header that does not fit: {error}", expected) from error
+    except (SafetensorError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
+        raise FileFormatError(path, f"arrays that do not fit: {error}", expected) from error
+    return tensors, header
+
+
+def check_tensors(
+    path: FilePath, tensors: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: str
+) -> None:
+    """Hold the arrays of a file against what its header promises.
+
+    Raises
+    ------
+    FileFormatError
+        An array is missing, not expected, or of another shape or dtype.
+    """
+    if missing := sorted(shapes.keys() - tensors.keys()):
+        raise FileFormatError(path, f"no array {missing[0]!r}", "the arrays that its header describes")
+    if extra := sorted(tensors.keys() - shapes.keys()):
+        raise FileFormatError(path, f"an array {extra[0]!r}", f"only {', '.join(shapes)}")
+    for name, shape in shapes.items():
+        array = tensors[name]
+        if array.shape != shape or array.dtype != dtype:
+            found = f"{name} of {array.dtype} and shape {array.shape}"
+            raise FileFormatError(path, found, f"{dtype} and {shape}, as its header says")
+
+
+def _regular_mode(target: Path) -> int | None:
+    """Return the permissions of the file that is to be replaced, None where there is none."""
+    if not target.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}")
+    if not target.exists():
+        return None
+    mode = target.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file")  # replacing would put a file where the device was
+    return stat.S_IMODE(mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    # By now the new file is in place; where folders cannot be synced, the system writes the new name in its own time.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _savable(name: str, array: Array) -> Array:
+    """Return the array as safetensors' NumPy API needs it: that writes raw memory, whatever the strides."""
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{name} is an array of {array.dtype}; expected floats, integers or bools of at most 64 bits")
+    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def _kind(header_type: type[msgspec.Struct]) -> str:
+    return str(header_type.__struct_config__.tag)
+
+
+def _read_envelope(path: FilePath, header: bytes, kind: str, expected: str) -> _Envelope:
+    try:
+        metadata = msgspec.json.decode(header, type=_SafetensorsHeader).metadata
+        if "fastrnn" not in metadata:
+            raise FileFormatError(path, "a safetensors file that fastrnn did not write", expected)
+        version = msgspec.json.decode(metadata["fastrnn"], type=_Version).version
+        if version != FORMAT_VERSION:
+            cure = f"version {FORMAT_VERSION}: upgrade fastrnn, or save the file again"
+            raise FileFormatError(path, f"version {version} of the file format", cure)
+        envelope = msgspec.json.decode(metadata["fastrnn"], type=_Envelope)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise FileFormatError(path, f"not a safetensors file, or damaged ({error})", expected) from error
+    if envelope.kind != kind:
+        raise FileFormatError(path, f"a {envelope.kind} file", expected)
+    return envelope

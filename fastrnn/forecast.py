@@ -1,0 +1,350 @@
+"""A forecaster of one column: from a table to a trained network, and from that to the rows that follow.
+
+The network sees a window relative to its newest value and forecasts the moves from that value on, in units of the moves
+of the training rows. Its last layer starts at zero, so that an untrained forecaster is persistence.
+
+References
+----------
+Zeng et al., Are Transformers Effective for Time Series Forecasting?, AAAI 2023, section 4 (NLinear: the newest value is
+taken off the window and put back onto the forecast).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn.baselines import find_period, persistence, seasonal_naive
+from fastrnn.checkpoint import load_model, save_model
+from fastrnn.data import Scaling, Split, split_by_time, windows
+from fastrnn.dates import Dates, Step, continue_dates, infer_step
+from fastrnn.files import FileFormatError
+from fastrnn.layers import Dense, SimpleRNN
+from fastrnn.model import Sequential
+from fastrnn.optimizers import Adam
+from fastrnn.report import HeldOut, Report, Score
+from fastrnn.settings import Settings
+from fastrnn.tables import Series, as_table
+from fastrnn.trainer import Trainer
+
+Array = NDArray[Any]
+
+_KEY = "forecaster"
+# One steep batch must not throw the recurrent weights away (Pascanu et al. 2013, section 3.2).
+_CLIP_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The rows that follow a series.
+
+    Attributes
+    ----------
+    target
+        The name of what is forecast.
+    values
+        (steps,) float64, in the target's units.
+    dates
+        (steps,) datetime64, or None where the series has none or no steady step.
+    """
+
+    target: str
+    values: NDArray[np.float64]
+    dates: Dates | None
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model file holds beside the network: all that a forecast needs.
+
+    Attributes
+    ----------
+    settings
+        What the forecaster was told, its target by name.
+    mean, scale
+        One number a column, of the training rows.
+    moves
+        One number a step of the horizon: the root mean square of the training rows' moves, in units of `scale`.
+    period
+        Rows in a season, or None.
+    step, last_date
+        What lies between two rows, and the date of the newest row seen, where they are known.
+    """
+
+    settings: Settings
+    mean: list[float]
+    scale: list[float]
+    moves: list[float]
+    period: int | None
+    step: Step | None
+    last_date: str | None
+
+    def __post_init__(self) -> None:
+        columns, steps = 1 + len(self.settings.features), self.settings.horizon
+        if self.settings.target is None or not len(self.mean) == len(self.scale) == columns or len(self.moves) != steps:
+            raise ValueError("its scaling does not match its columns and horizon")
+        if not np.isfinite([*self.mean, *self.scale, *self.moves]).all() or min(*self.scale, *self.moves) <= 0:
+            raise ValueError("its scaling is not finite and above zero")
+
+    @property
+    def scaling(self) -> Scaling:
+        """The scaling of the columns, the target first."""
+        return Scaling(np.array(self.mean), np.array(self.scale))
+
+
+class Forecaster(Settings):
+    """Learns to continue one column of a table.
+
+    Parameters are those of `Settings`.
+
+    Examples
+    --------
+    >>> from fastrnn.forecast import Forecaster
+    >>> forecaster = Forecaster(target="Passengers", window=24)
+    >>> print(forecaster.fit("airline.csv"))  # doctest: +SKIP
+    >>> forecaster.predict("airline.csv", steps=12).values  # doctest: +SKIP
+    """
+
+    model: Sequential
+    recipe: Recipe | None = None
+
+    def fit(self, data: Any, callbacks: Sequence[Any] = ()) -> Report:
+        """Train on the earlier rows of a table, and measure on the last 15 % of them.
+
+        The rows before those, another 15 %, choose the epoch whose weights are kept: the one of the lowest loss there.
+
+        Parameters
+        ----------
+        data
+            A path, a data frame, an array (R,) or a `fastrnn.tables.Table`.
+        callbacks
+            Passed to `Trainer.fit`.
+
+        Raises
+        ------
+        ValueError
+            What `Table.select`, `split_by_time` and `Trainer` refuse; a period longer than the training rows; a loss
+            that is no longer finite.
+        """
+        table = as_table(data)
+        target = table.target(self.target)
+        series = table.select(target, self.features, self.missing)
+        split = split_by_time(len(series.values), self.window, self.horizon)
+        known = series.values[: split.fit_rows]
+        if self.period is not None and self.period > split.fit_rows:
+            raise ValueError(f"period={self.period}; expected at most {split.fit_rows}: the rows for training")
+        period = self.period or find_period(known[:, 0])
+
+        scaling = Scaling.fit(known)
+        x, y = windows(scaling.transform(series.values), self.window, self.horizon, dtype="float64")
+        change = y - x[:, -1, :1]
+        moves = np.sqrt(np.mean(change[split.train] ** 2, axis=0))
+        recipe = Recipe(
+            settings=Settings(**{**asdict(self), "target": target}),
+            mean=scaling.mean.tolist(),
+            scale=scaling.scale.tolist(),
+            moves=np.where(moves > 0, moves, 1.0).tolist(),
+            period=period,
+            step=None if series.dates is None else infer_step(series.dates),
+            last_date=None if series.dates is None else str(series.dates[-1]),
+        )
+        model = Sequential(
+            [SimpleRNN(self.units), Dense(self.horizon, kernel_initializer="zeros")],
+            input_size=x.shape[2],
+            dtype=self.dtype,
+            seed=self.seed,
+        )
+        inputs = [self._inputs(x[part]) for part in split[:3]]
+        outputs = [(change[part] / recipe.moves).astype(self.dtype) for part in split[:3]]
+        history, kept = self._train(model, inputs, outputs, callbacks)
+        self.model, self.recipe = model, recipe
+        forecast = scaling.inverse(model.predict(inputs[2]) * recipe.moves + x[split.test, -1, :1])
+        return _report(table.source, recipe, series, split, forecast, self.period is not None, history, kept)
+
+    def predict(self, data: Any, steps: int | None = None) -> Forecast:
+        """Continue a table by `steps` rows; by the horizon where `steps` is left out.
+
+        Beyond the horizon the forecasts are fed back as if they had been seen.
+
+        Raises
+        ------
+        ValueError
+            A forecaster neither fitted nor loaded; steps below 1, or beyond the horizon when there are features, whose
+            future nobody knows; fewer rows than a window; what `Table.select` refuses.
+        """
+        if self.recipe is None:
+            raise ValueError("the forecaster has not been trained; expected one after fit or load")
+        recipe, horizon = self.recipe, self.horizon
+        steps = horizon if steps is None else steps
+        if steps < 1:
+            raise ValueError(f"steps={steps}; expected at least 1")
+        if self.features and steps > horizon:
+            raise ValueError(
+                f"steps={steps}; expected at most the horizon, {horizon}, as the features are not known further ahead: "
+                "train with a longer horizon or without features"
+            )
+        table = as_table(data)
+        series = table.select(str(recipe.settings.target), self.features, self.missing)
+        if len(series.values) < self.window:
+            raise ValueError(
+                f"{table.source} has {len(series.values)} rows; expected at least {self.window}, the model's window"
+            )
+        scores = recipe.scaling.transform(series.values[-self.window :])
+        ahead: list[float] = []
+        while len(ahead) < steps:
+            newest = scores[-1, 0]
+            block = self.model.predict(self._inputs(scores[None]))[0] * recipe.moves + newest
+            ahead.extend(block)
+            # With features there is one block only: what is fed back is the target.
+            scores = np.concatenate([scores, np.repeat(block[:, None], scores.shape[1], axis=1)])[-self.window :]
+        return Forecast(
+            series.names[0], recipe.scaling.inverse(ahead[:steps]), _dates_after(series.dates, recipe, steps)
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the network and all that a forecast needs to one file; raises what `fastrnn.checkpoint` raises."""
+        if self.recipe is None:
+            raise ValueError("the forecaster has not been trained; expected one after fit or load")
+        save_model(path, self.model, {_KEY: msgspec.json.encode(self.recipe).decode()})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Forecaster":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            `FileFormatError`: a model without a recipe to forecast with, or with one that does not fit; and what
+            `fastrnn.checkpoint` refuses.
+        """
+        model, extra = load_model(path)
+        if _KEY not in extra:
+            raise FileFormatError(
+                path, "a model but no forecaster", "what `fastrnn train` writes: use fastrnn.load for this"
+            )
+        try:
+            recipe = msgspec.json.decode(extra[_KEY], type=Recipe)
+        except msgspec.DecodeError as error:
+            raise FileFormatError(
+                path, f"a forecaster that does not fit: {error}", "what `fastrnn train` writes"
+            ) from None
+        settings = recipe.settings
+        sizes = (model.input_size, model.layers[-1].output_size, str(model.dtype))
+        needed = (1 + len(settings.features), settings.horizon, settings.dtype)
+        if sizes != needed:
+            raise FileFormatError(
+                path, f"a network of inputs, outputs and dtype {sizes}", f"{needed}, by its forecaster"
+            )
+        forecaster = cls(**asdict(settings))
+        forecaster.model, forecaster.recipe = model, recipe
+        return forecaster
+
+    def _inputs(self, x: Array) -> Array:
+        """Windows (N, W, F) as the network sees them: C-contiguous, the target relative to its newest value."""
+        seen = np.empty(x.shape, self.dtype)
+        seen[..., 1:] = x[..., 1:]
+        np.subtract(x[..., 0], x[:, -1:, 0], out=seen[..., 0], casting="same_kind")
+        return seen
+
+    def _train(
+        self, model: Sequential, inputs: list[Array], outputs: list[Array], callbacks: Sequence[Any]
+    ) -> tuple[dict[str, list[float]], int]:
+        """Train; leave the model with the weights of its best epoch on the validation windows, and say which."""
+        trainer = Trainer(
+            model,
+            loss="mse",
+            optimizer=Adam(learning_rate=self.learning_rate),
+            metrics=["mae"],
+            clip_norm=_CLIP_NORM,
+            threads=self.threads,
+            seed=self.seed,
+        )
+        best = _Best(model, trainer.evaluate(inputs[1], outputs[1])["loss"])
+        history = trainer.fit(
+            inputs[0],
+            outputs[0],
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            validation_data=(inputs[1], outputs[1]),
+            callbacks=[best, *callbacks],
+            verbose=0,
+        )
+        losses = history.history["loss"]
+        broken = np.flatnonzero(~np.isfinite(losses))
+        if len(broken):
+            raise ValueError(
+                f"the loss is {losses[broken[0]]} in epoch {broken[0] + 1}; expected a finite one: lower "
+                f"learning_rate={self.learning_rate}"
+            )
+        model.set_weights(best.weights)
+        return history.history, best.epoch
+
+
+class _Best:
+    """Remembers the weights of the lowest validation loss; epoch 0 is the model before training."""
+
+    def __init__(self, model: Sequential, loss: float) -> None:
+        self.model, self.loss, self.epoch, self.weights = model, loss, 0, model.get_weights()
+
+    def __call__(self, epoch: int, logs: dict[str, float]) -> None:
+        if logs["val_loss"] < self.loss:
+            self.loss, self.epoch, self.weights = logs["val_loss"], epoch + 1, self.model.get_weights()
+
+
+def _report(
+    source: str,
+    recipe: Recipe,
+    series: Series,
+    split: Split,
+    forecast: NDArray[np.float64],
+    period_given: bool,
+    history: dict[str, list[float]],
+    kept: int,
+) -> Report:
+    """Measure `forecast` (N, K) on the held-out windows, and lay their blocks out as one line."""
+    window, horizon, target = recipe.settings.window, recipe.settings.horizon, series.values[:, 0]
+    first = np.arange(split.test.start, split.test.stop) + window
+    rows = first[:, None] + np.arange(horizon)
+    repeated = persistence(target, first, horizon)
+    scores = [Score.of(recipe.settings.cell, forecast, target[rows]), Score.of("persistence", repeated, target[rows])]
+    if recipe.period is not None:
+        seasonal = seasonal_naive(target, first, horizon, recipe.period)
+        scores.append(Score.of("seasonal naive", seasonal, target[rows]))
+    blocks = rows[::horizon].ravel()
+    return Report(
+        source=source,
+        target=series.names[0],
+        rows=len(target),
+        windows=(_count(split.train), _count(split.validation), _count(split.test)),
+        horizon=horizon,
+        mended=series.mended,
+        period=recipe.period,
+        period_given=period_given,
+        scores=tuple(scores),
+        history=history,
+        kept=kept,
+        held_out=HeldOut(
+            dates=None if series.dates is None else series.dates[blocks],
+            rows=blocks,
+            truth=target[blocks],
+            forecast=forecast[::horizon].ravel(),
+            persistence=repeated[::horizon].ravel(),
+        ),
+    )
+
+
+def _count(part: slice) -> int:
+    return int(part.stop - part.start)
+
+
+def _dates_after(dates: Dates | None, recipe: Recipe, steps: int) -> Dates | None:
+    """Continue the dates by the model's step where the newest two rows keep it, else by the table's own."""
+    if dates is None:
+        return None
+    step = recipe.step
+    if step is None or len(dates) < 2 or continue_dates(dates[-2], step, 1)[0] != dates[-1]:
+        step = infer_step(dates)
+    return None if step is None else continue_dates(dates[-1], step, steps)

@@ -1,0 +1,91 @@
+"""What goes in and out of a minibatch: rows gathered in the epoch's order, predictions and states written back in place."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from fastrnn.kernels.operation import at, operation, record, share
+from fastrnn.kernels.product import ROW_UNIT
+from fastrnn.kernels.vector import doubles_at, fields, integers_at
+
+BATCH = record(
+    "steps inputs x order lengths sample_weight input batch_lengths batch_weight row_totals totals columns errors_every_step"
+)
+"""``x`` (N, T, I), ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are the data, ``order`` (N) int64 the rows' order (0: as they
+stand); ``input`` (T, B, I), ``batch_lengths`` and ``batch_weight`` (B) what the layers read; ``row_totals`` (columns, B) and ``totals``
+(1 + columns) float64 sums of the loss and the metrics: ``totals[0]`` the minibatch's
+weight, ``totals[LONGEST]`` its longest row that counts, ``totals[2]`` the epoch's weight, ``totals[3:]`` the epoch's sums."""
+
+LONGEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3
+
+
+@operation(BATCH)
+@njit
+def batch_begin(real, call, spec):
+    """Gather this thread's rows, time first, and zero their sums."""
+    s, c = fields(spec), fields(call)
+    low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
+    source, target = at(s.x, real), at(s.input, real)
+    for row in range(low, high):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        integers_at(s.batch_lengths)[row] = integers_at(s.lengths)[place] if s.lengths != 0 else s.steps
+        doubles_at(s.batch_weight)[row] = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
+        for column in range(s.columns):
+            doubles_at(s.row_totals)[column * c.rows + row] = 0.0
+        for t in range(s.steps):
+            for i in range(s.inputs):
+                target[(t * c.rows + row) * s.inputs + i] = source[(place * s.steps + t) * s.inputs + i]
+
+
+@operation(BATCH)
+@njit
+def batch_weigh(real, call, spec):
+    """The weight that counts in this minibatch, which divides the loss: of rows, or of steps if every step has an error."""
+    s, c = fields(spec), fields(call)
+    if c.thread != 0:
+        return
+    weight = 0.0
+    longest = 0
+    for row in range(c.rows):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        steps = integers_at(s.lengths)[place] if s.lengths != 0 else s.steps
+        counted = steps if s.errors_every_step != 0 else min(1, steps)
+        own = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
+        weight += counted * own
+        if own != 0.0:
+            longest = max(longest, steps if s.errors_every_step != 0 else counted * s.steps)
+    doubles_at(s.totals)[0] = weight
+    doubles_at(s.totals)[LONGEST] = longest
+
+
+@operation(BATCH)
+@njit
+def batch_total(real, call, spec):
+    """Add this minibatch's sums to the epoch's."""
+    s, c = fields(spec), fields(call)
+    if c.thread != 0:
+        return
+    totals = doubles_at(s.totals)
+    totals[EPOCH_WEIGHT] += totals[0]
+    for column in range(s.columns):
+        total = 0.0
+        for row in range(c.rows):
+            total += doubles_at(s.row_totals)[column * c.rows + row]
+        totals[EPOCH_SUMS + column] += total
+
+
+EMIT = record("source source_first units width steps order target")
+"""``source`` (.., B, width) from step ``source_first`` on goes to ``target`` (N, steps, units)."""
+
+
+@operation(EMIT)
+@njit
+def emit(real, call, spec):
+    """Write this thread's rows of a layer's output to their places in the result."""
+    s, c = fields(spec), fields(call)
+    source, target = at(s.source, real), at(s.target, real)
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        for t in range(s.steps):
+            for j in range(s.units):
+                target[(place * s.steps + t) * s.units + j] = source[((s.source_first + t) * c.rows + row) * s.width + j]

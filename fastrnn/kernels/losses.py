@@ -1,0 +1,65 @@
+"""Losses and metrics: sums over rows and steps, and the gradient of the weighted mean."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from fastrnn.kernels.operation import at, operation, record, share
+from fastrnn.kernels.product import ROW_UNIT
+from fastrnn.kernels.rows import padded_width
+from fastrnn.kernels.vector import doubles_at, fields, integers_at
+
+LOSSES = {"mse": 0, "mae": 1}
+_MSE = 0
+
+LOSS = record("outputs steps every_step columns codes y order batch_lengths batch_weight row_totals totals output output_first d_output wants_gradient")
+"""``y`` (N, S, O) targets; ``output`` (from step ``output_first`` on) and ``d_output`` (S, B, O'); ``codes`` (columns) the loss, then the metrics; ``row_totals`` (columns, B)."""
+
+
+@njit
+def _value(code, difference):
+    return difference * difference if code == _MSE else abs(difference)
+
+
+@njit
+def _slope(code, difference):
+    if code == _MSE:
+        return 2.0 * difference
+    return 1.0 if difference > 0 else -1.0 if difference < 0 else difference
+
+
+@operation(LOSS)
+@njit
+def loss(real, call, spec):
+    """Add the window's weighted losses and metrics to ``row_totals``; write the loss's gradient to ``d_output``.
+
+    A row's step counts if it is shorter than the row's length; without a step of its own (loss on the last output) a row counts
+    unless its length is 0. Each column of ``row_totals`` adds ``weight * mean over outputs``; the gradient is divided by the
+    minibatch's total weight, so that it is the gradient of the weighted mean.
+    """
+    s, c = fields(spec), fields(call)
+    width = padded_width(s.outputs, real)
+    first, last = c.first, c.last
+    if s.every_step == 0:
+        first, last = 0, 1 if c.last == s.steps else 0
+    own_steps = s.steps if s.every_step != 0 else 1
+    divisor = doubles_at(s.totals)[0]
+    codes = integers_at(s.codes)
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        length = integers_at(s.batch_lengths)[row]
+        for t in range(first, last):
+            weight = doubles_at(s.batch_weight)[row] if t < length else 0.0
+            output = at(s.output, real, ((s.output_first + t) * c.rows + row) * width)
+            d_output = at(s.d_output, real, (t * c.rows + row) * width)
+            target = at(s.y, real, (place * own_steps + t) * s.outputs)
+            if weight != 0.0:
+                for column in range(s.columns):
+                    total = 0.0
+                    for j in range(s.outputs):
+                        total += _value(codes[column], output[j] - target[j])
+                    doubles_at(s.row_totals)[column * c.rows + row] += weight * total / s.outputs
+            if s.wants_gradient != 0:
+                factor = weight / (divisor * s.outputs) if weight != 0.0 else 0.0
+                for j in range(width):
+                    d_output[j] = factor * _slope(codes[0], output[j] - target[j]) if j < s.outputs and weight != 0.0 else 0.0

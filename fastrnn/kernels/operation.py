@@ -1,0 +1,96 @@
+"""Operations: the compiled pieces that a training step is a list of.
+
+An operation is a kernel ``f(real, call, spec)`` without result. ``real`` is a null pointer whose type says float32 or float64; ``call``
+points to what changes from call to call (a :data:`CALL`, one a thread); ``spec`` points to what is fixed for a model and a
+shape: sizes, codes and the addresses of buffers, in a record of the operation's own. Because all of them have this one machine
+signature, a model is data - a table of (address of code, address of spec) that :mod:`fastrnn.kernels.driver` walks through - and
+each operation is compiled once, on first use, and cached on disk by itself: a new model compiles nothing.
+
+A *routine* is a function that operations share and call by address, for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import cfunc, float32, float64, from_dtype, int64, njit, types
+
+from fastrnn.kernels.cache import cached_in
+from fastrnn.kernels.vector import offset, pointer_to
+
+REALS = {"float32": float32, "float64": float64}
+
+
+def record(integers: str, reals: str = "") -> np.dtype[Any]:
+    """A record type with int64 fields (sizes, codes, addresses) and float64 fields, named in two strings."""
+    return np.dtype([(n, np.int64) for n in integers.split()] + [(n, np.float64) for n in reals.split()], align=True)
+
+
+CALL = record("rows sequence batch thread threads first last pass_first pass_end depth errors_from step scratch")
+"""What changes from call to call.
+
+``rows``: sequences in this minibatch, the ``batch``-th of the epoch, which starts at place ``sequence`` in the epoch's order; ``thread`` of
+``threads``; the window of time steps ``[first, last)``; of a backward pass its steps ``[pass_first, pass_end)``, the
+``depth`` of steps that a row takes part in at most and the first step ``errors_from`` whose own error enters it; the number ``step`` of this update, from 1; the address of this thread's ``scratch``.
+"""
+
+
+def compiled(function: Any, parameters: list[Any], folder: str) -> Any:
+    """Compile an ``@njit`` function without result for C callers, or load it from the cache (``folder`` in the cache's folder)."""
+    with cached_in(folder) as cache:
+        return cfunc(types.void(*parameters), cache=cache, error_model="numpy")(function.py_func)
+
+
+class Compiled:
+    """A function compiled for each precision on first use, or loaded from the cache."""
+
+    def __init__(self, function: Any, parameters: Callable[[Any], list[Any]]) -> None:
+        self.function = function
+        self._parameters = parameters
+        self._code: dict[str, Any] = {}
+
+    def code(self, dtype: str) -> Any:
+        """The compiled function for ``dtype`` ("float32" or "float64"), as Numba's ``CFunc``."""
+        if dtype not in self._code:
+            self._code[dtype] = compiled(self.function, self._parameters(types.CPointer(REALS[dtype])), dtype)
+        return self._code[dtype]
+
+    def address(self, dtype: str) -> int:
+        """Address of the machine code for ``dtype``."""
+        return int(self.code(dtype).address)
+
+
+class Operation(Compiled):
+    """A kernel ``f(real, call, spec)`` and the record type of its ``spec``."""
+
+    def __init__(self, function: Any, spec: np.dtype[Any]) -> None:
+        pointers = [types.CPointer(from_dtype(CALL)), types.CPointer(from_dtype(spec))]
+        super().__init__(function, lambda real: [real, *pointers])
+        self.spec = spec
+
+
+def operation(spec: np.dtype[Any]) -> Callable[[Any], Operation]:
+    """Declare a kernel ``f(real, call, spec)`` (an ``@njit`` function) whose fixed part is the record ``spec``."""
+    return lambda function: Operation(function, spec)
+
+
+def routine(parameters: str) -> Callable[[Any], Compiled]:
+    """Declare an ``@njit`` function that kernels call by address; ``parameters``: ``p`` a pointer to numbers, ``i`` an int64."""
+    return lambda function: Compiled(function, lambda real: [real if p == "p" else int64 for p in parameters])
+
+
+@njit
+def at(address, real, place=0):
+    """The buffer at ``address`` as a pointer to numbers, ``place`` numbers on."""
+    return offset(pointer_to(address, real), place)
+
+
+
+
+@njit
+def share(items, unit, thread, threads):
+    """The range ``[start, stop)`` of ``items`` that falls to ``thread``: whole units, as even as can be."""
+    units = (items + unit - 1) // unit
+    return min(items, units * thread // threads * unit), min(items, units * (thread + 1) // threads * unit)

@@ -1,0 +1,153 @@
+"""Matrix products on packed panels.
+
+Legend: ``L`` lanes of a vector; a *panel* is up to ``PANEL`` vectors of neighbouring columns of a matrix, stored term by term so that
+one register tile reads it in order: a matrix (K, N) becomes panels of [k][PANEL * L], the last one narrower, columns past N
+zero. All strides count numbers. Rows are computed in tiles of 8, 4, 2 and 1 from the first row on; tiles of 4 and 8 rows add
+their terms in the same order, so that cutting the rows at a multiple of ``ROW_UNIT`` changes no bit.
+
+References
+----------
+Goto and van de Geijn, Anatomy of high-performance matrix multiplication, ACM TOMS 34 (2008).
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from fastrnn.kernels.operation import routine
+from fastrnn.kernels.target import TARGET
+from fastrnn.kernels.vector import lanes, load, matrix_tile, offset, routine_caller, store
+
+PANEL = 3
+ROW_UNIT = 4
+ROWS = 8 if TARGET.registers == 32 else 4
+BLOCK = 256
+"""Terms that one pass over the tiles adds: a panel's block stays in the first cache levels."""
+
+_SHAPES = tuple((r, v, split) for r, splits in ((8, (1, 1, 1)), (4, (1, 1, 1)), (2, (2, 2, 2)), (1, (8, 4, 4)))
+                for v, split in zip((1, 2, 3), splits, strict=True) if r <= ROWS)
+_tile = matrix_tile(_SHAPES, transposed=False)
+_tile_of_transposed = matrix_tile(_SHAPES, transposed=True)
+
+
+def padded(columns: int, lane_count: int) -> int:
+    """``columns`` rounded up to whole vectors."""
+    return -(-columns // lane_count) * lane_count
+
+
+def scratch_size(lane_count: int) -> int:
+    """Numbers of scratch memory that :func:`gram` needs: a block of a panel and one tile."""
+    return (BLOCK + ROWS) * PANEL * lane_count
+
+
+@njit
+def _tile_rows(left):
+    """Height of the next tile when ``left`` rows are left."""
+    if left >= ROWS:
+        return ROWS
+    if left >= 4:
+        return 4
+    return 2 if left >= 2 else 1
+
+
+@njit
+def pack(source, row_stride, column_stride, terms, columns, packed, thread, threads):
+    """Lay the matrix ``source[k * row_stride + j * column_stride]`` (terms, columns) out in panels.
+
+    ``packed``: terms * padded(columns), written; the panels are shared out among the threads.
+    """
+    width = lanes(source)
+    vectors = (columns + width - 1) // width
+    for panel in range(thread, (vectors + PANEL - 1) // PANEL, threads):
+        first = panel * PANEL * width
+        across = min(PANEL * width, vectors * width - first)
+        inside = min(across, columns - first)
+        out = offset(packed, first * terms)
+        for k in range(terms):
+            row = offset(source, k * row_stride + first * column_stride)
+            j = 0
+            if column_stride == 1:
+                while j + width <= inside:
+                    store(out, k * across + j, load(row, j))
+                    j += width
+            while j < inside:
+                out[k * across + j] = row[j * column_stride]
+                j += 1
+            while j < across:
+                out[k * across + j] = 0.0
+                j += 1
+
+
+@routine("piippiiiiiii")
+@njit
+def product(a, a_stride, a_step, packed, c, c_stride, c_step, rows, steps, columns, terms, accumulate):
+    """``c = a @ matrix`` or ``c += a @ matrix`` for ``steps`` blocks of ``rows`` rows each.
+
+    ``a``: row r of block s at ``a + s * a_step + r * a_stride``, read. ``packed``: the matrix (terms, columns) in panels, read.
+    ``c``: laid out like ``a`` with strides of its own, padded(columns) wide, written (and read if ``accumulate``); must not
+    overlap ``a``.
+    """
+    width = lanes(a)
+    vectors = (columns + width - 1) // width
+    first = 0
+    while first < vectors:
+        across = min(PANEL, vectors - first)
+        panel = offset(packed, first * width * terms)
+        k = 0
+        while k < terms:
+            block = min(BLOCK, terms - k)
+            add = 1 if accumulate != 0 or k > 0 else 0
+            for s in range(steps):
+                r = 0
+                while r < rows:
+                    height = _tile_rows(rows - r)
+                    a_rows = offset(a, s * a_step + r * a_stride + k)
+                    c_rows = offset(c, s * c_step + r * c_stride + first * width)
+                    _tile(height, across, a_rows, a_stride, offset(panel, k * across * width), across * width, c_rows, c_stride, block, add)
+                    r += height
+            k += block
+        first += across
+
+
+@routine("pipipiiiip")
+@njit
+def gram(a, a_stride, d, d_stride, out, columns, first_row, last_row, terms, scratch):
+    """``out[m, n] += sum over k of a[k, m] * d[k, n]`` for the rows ``first_row <= m < last_row`` of ``out``.
+
+    The product that gives a weight gradient: ``a`` (terms, M) what the layer read, ``d`` (terms, columns) the gradient of what it
+    computed, padded to whole vectors; both read. ``out`` (M, columns) is dense, as the parameters are. ``scratch``:
+    ``scratch_size`` numbers, written.
+    """
+    width = lanes(a)
+    vectors = (columns + width - 1) // width
+    edge = offset(scratch, BLOCK * PANEL * width)
+    first = 0
+    while first < vectors:
+        across = min(PANEL, vectors - first)
+        columns_here = min(across * width, columns - first * width)
+        whole = columns_here == across * width
+        k = 0
+        while k < terms:
+            block = min(BLOCK, terms - k)
+            for q in range(block):
+                for v in range(across):
+                    store(scratch, (q * across + v) * width, load(d, (k + q) * d_stride + (first + v) * width))
+            m = first_row
+            while m < last_row:
+                height = _tile_rows(last_row - m)
+                a_rows = offset(a, k * a_stride + m)
+                target = offset(out, m * columns + first * width)
+                if whole:
+                    _tile_of_transposed(height, across, a_rows, a_stride, scratch, across * width, target, columns, block, 1)
+                else:
+                    _tile_of_transposed(height, across, a_rows, a_stride, scratch, across * width, edge, across * width, block, 0)
+                    for r in range(height):
+                        for j in range(columns_here):
+                            target[r * columns + j] += edge[r * across * width + j]
+                m += height
+            k += block
+        first += across
+
+
+call_product = routine_caller("piippiiiiiii")
+call_gram = routine_caller("pipipiiiip")

@@ -1,0 +1,67 @@
+"""The processor that Numba compiles for: vector width, registers, fused multiply-add."""
+
+from __future__ import annotations
+
+import platform
+from typing import NamedTuple
+
+import llvmlite.binding as llvm
+from numba.core import config
+
+_PROBE = """
+define void @probe(ptr %a, ptr %b) {
+  %x = load <16 x float>, ptr %a
+  %y = load <16 x float>, ptr %b
+  %z = call <16 x float> @llvm.fma.v16f32(<16 x float> %x, <16 x float> %y, <16 x float> %x)
+  store <16 x float> %z, ptr %a
+  ret void
+}
+declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
+"""
+
+
+class Target(NamedTuple):
+    """What the kernels need to know of the processor that Numba compiles for.
+
+    Attributes
+    ----------
+    cpu : str
+        LLVM's name of the processor (``NUMBA_CPU_NAME`` or the host).
+    architecture : str
+        ``"x86"``, ``"arm"`` or ``"other"``.
+    vector_bytes : int
+        Width of the widest vector register: 64 (AVX-512), 32 (AVX2) or 16 (NEON, SSE2).
+    fma : bool
+        Whether a fused multiply-add is one instruction.
+    registers : int
+        Number of vector registers: 32 (AVX-512, NEON) or 16.
+    """
+
+    cpu: str
+    architecture: str
+    vector_bytes: int
+    fma: bool
+    registers: int
+
+
+def _detect() -> Target:
+    """Compile one wide multiply-add and read which registers LLVM chose: true for any name and feature list."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu = config.CPU_NAME or llvm.get_host_cpu_name()
+    if config.CPU_FEATURES is not None:
+        features = config.CPU_FEATURES
+    else:
+        features = "" if config.CPU_NAME else llvm.get_host_cpu_features().flatten()
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2)
+    assembly = machine.emit_assembly(llvm.parse_assembly(_PROBE))
+    name = platform.machine().lower()
+    architecture = "x86" if name in ("x86_64", "amd64", "i386", "i686") else "arm" if name in ("aarch64", "arm64") else "other"
+    if "zmm" in assembly:
+        return Target(cpu, architecture, 64, True, 32)
+    if "ymm" in assembly:
+        return Target(cpu, architecture, 32, "vfmadd" in assembly, 16)
+    return Target(cpu, architecture, 16, "fmla" in assembly, 32 if architecture == "arm" else 16)
+
+
+TARGET = _detect()

@@ -1,0 +1,23 @@
+"""Memory for the kernels: aligned buffers and their addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+ALIGNMENT = 64
+
+
+def zeros(count: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Return ``count`` zeros of ``dtype`` that start at a cache line and are followed by at least one more, unused."""
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(count * size + 2 * ALIGNMENT, np.uint8)
+    start = -address(raw) % ALIGNMENT
+    return raw[start : start + count * size].view(dtype)
+
+
+def address(array: NDArray[Any] | None) -> int:
+    """Return the address of the first element, or 0 for None."""
+    return 0 if array is None else array.ctypes.data

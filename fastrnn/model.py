@@ -1,0 +1,292 @@
+"""Sequential: a stack of layers that predicts, and tells the gradients of a loss."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastrnn import checks
+from fastrnn.kernels.losses import LOSSES
+from fastrnn.layers import Layer, SimpleRNN
+from fastrnn.network import Network, check_stack
+from fastrnn.plan import Data, Plan, Training
+from fastrnn.stream import Stream
+from fastrnn.summary import table
+from fastrnn.team import Team
+from fastrnn.threads import choose_threads
+
+Array = NDArray[Any]
+PLANS = 8
+"""Plans that a model keeps: shapes and purposes that come back find their buffers ready."""
+ROWS = 256
+"""Sequences that ``predict`` takes at a time if not told."""
+
+
+class Sequential:
+    """Layers one after another: recurrent layers, then dense ones.
+
+    Parameters
+    ----------
+    layers : list of layers
+    input_size : number F of features; None takes it from the first data
+    dtype : "float32" or "float64"
+    seed : of the initial weights; the same seed gives the same weights
+
+    Raises
+    ------
+    ValueError, TypeError
+        A stack whose layers do not fit, an unknown dtype, an input size or a seed that is no whole number.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], input_size: int | None = None, dtype: str = "float32", seed: int = 0
+    ) -> None:
+        self.layers = list(layers)
+        check_stack(self.layers)
+        self.dtype = checks.one_of("dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, ("float32", "float64"))
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ValueError(f"seed is {seed!r}; expected a whole number from 0 up")
+        self.seed = int(seed)
+        self._network: Network | None = None
+        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        if input_size is not None:
+            self.build(input_size)
+
+    # ------------------------------------------------------------------------------------------ weights
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights exist."""
+        return self._network is not None
+
+    @property
+    def input_size(self) -> int | None:
+        """Number of features, or None before the model is built."""
+        return self._network.input_size if self._network else None
+
+    @property
+    def network(self) -> Network:
+        """Layers with their parameters.
+
+        Raises
+        ------
+        ValueError
+            The model is not built yet.
+        """
+        if self._network is None:
+            raise ValueError("the model has no weights yet; expected input_size=..., model.build(input_size) or a first fit")
+        return self._network
+
+    def build(self, input_size: int) -> None:
+        """Make the weights for ``input_size`` features.
+
+        Raises
+        ------
+        ValueError
+            Not a whole number from 1 up, or the model was built for another number.
+        """
+        size = checks.positive_int("input_size", input_size)
+        if self._network is None:
+            self._network = Network(self.layers, size, self.dtype, self.seed)
+        elif self._network.input_size != size:
+            raise ValueError(f"input_size is {size}; expected {self._network.input_size}: the model is built already")
+
+    def parameters(self) -> dict[str, Array]:
+        """Return the weights by name; they are views: writing to one changes the model."""
+        return self.network.named(self.network.flat)
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of the weights in Keras's order and layout."""
+        return [view.copy() for view in self.parameters().values()]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Set all weights, in the order of `get_weights`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Another number of arrays, another shape, not numbers, NaN or infinity; the model keeps its weights.
+        """
+        views = self.parameters()
+        if len(weights) != len(views):
+            raise ValueError(f"weights has {len(weights)} arrays; expected {len(views)}: {', '.join(views)}")
+        checked = []
+        for (name, view), value in zip(views.items(), weights, strict=True):
+            checked.append(checks.weights(name, value, view.shape, self.dtype))
+        for view, array in zip(views.values(), checked, strict=True):
+            view[...] = array
+
+    def count_params(self) -> int:
+        """Return the number of parameters."""
+        return self.network.count
+
+    def summary(self) -> None:
+        """Print layers, output shapes and numbers of parameters."""
+        print(table(self.network))
+
+    # ------------------------------------------------------------------------------------------ computing
+
+    def predict(
+        self,
+        x: ArrayLike,
+        lengths: ArrayLike | None = None,
+        initial_state: Any = None,
+        return_state: bool = False,
+        batch_size: int | None = None,
+        threads: int | None = None,
+    ) -> Any:
+        """Compute the outputs for sequences.
+
+        Parameters
+        ----------
+        x : (N, T, F) numbers
+        lengths : (N,) whole numbers from 0 to T; later steps leave the state as it is
+        initial_state : (N, H), or a list with one for each recurrent layer; None is zero
+        return_state : also return the final state, in the form of ``initial_state``
+        batch_size : sequences at a time
+        threads : None chooses
+
+        Returns
+        -------
+        y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
+        state : only with ``return_state``
+
+        Raises
+        ------
+        ValueError, TypeError
+            Input of another shape or type, NaN, infinity.
+        """
+        x = checks.sequences(x, self.input_size, self.dtype)
+        samples, steps, features = x.shape
+        self.build(features)
+        data = Data(
+            x,
+            lengths=checks.row_lengths(lengths, samples, steps),
+            initial_state=checks.states(initial_state, self.state_sizes, samples, self.dtype),
+        )
+        rows = min(samples, ROWS if batch_size is None else checks.positive_int("batch_size", batch_size))
+        count = choose_threads(threads, self.network, rows, steps)
+        plan = self._plan(("predict", rows, steps, count), rows=rows, steps=steps, threads=count, emits=True)
+        with plan.lock:
+            plan.read(data)
+            with Team(count) as team:
+                plan.run(team, 0, plan.batches)
+            output, states = plan.output, plan.final_states
+        if not return_state:
+            return output
+        return output, states[0] if len(states) == 1 else states
+
+    def gradients(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        loss: str = "mse",
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        initial_state: Any = None,
+        tbptt: int | tuple[int, int] | None = None,
+        wants: Sequence[str] = (),
+    ) -> tuple[float, dict[str, Any]]:
+        """Compute a loss and its gradients for all weights, over all sequences as one batch.
+
+        Parameters
+        ----------
+        x : (N, T, F)
+        y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
+        loss : "mse" or "mae"
+        sample_weight : (N,) weights; the loss is the weighted mean
+        lengths, initial_state : as in `predict`
+        tbptt : (k1, k2) truncates: every k1 steps the errors of the last k1 steps go back through at most k2 steps
+        wants : "x" and "initial_state" add their gradients
+
+        Returns
+        -------
+        loss : float
+        gradients : arrays under the names of `parameters`, and those of ``wants``
+
+        Raises
+        ------
+        ValueError, TypeError
+            Input of another shape or type, NaN, infinity, unknown names.
+
+        References
+        ----------
+        Williams and Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent network trajectories.
+        """
+        x = checks.sequences(x, self.input_size, self.dtype)
+        samples, steps, features = x.shape
+        self.build(features)
+        network = self.network
+        checks.one_of("loss", loss, list(LOSSES))
+        for name in wants:
+            checks.one_of("wants", name, ("x", "initial_state"))
+        data = Data(
+            x,
+            checks.targets(y, samples, steps if network.every_step else None, network.output_size, self.dtype),
+            checks.row_weights(sample_weight, samples),
+            checks.row_lengths(lengths, samples, steps),
+            initial_state=checks.states(initial_state, self.state_sizes, samples, self.dtype),
+        )
+        training = Training(checks.truncation(tbptt), wants_inputs="x" in wants, wants_initial="initial_state" in wants)
+        plan = Plan(network, samples, steps, columns=(loss,), training=training)
+        plan.read(data)
+        with Team(1) as team:
+            plan.run(team, 0, 1)
+        gradients: dict[str, Any] = {name: view.copy() for name, view in network.named(plan.gradients).items()}
+        if plan.input_gradient is not None:
+            wide = plan.input_gradient.reshape(steps, samples, -1)
+            gradients["x"] = np.ascontiguousarray(wide[:, :, :features].transpose(1, 0, 2))
+        if plan.initial_gradients:
+            found = [g.reshape(samples, -1)[:, :size].copy() for g, size in zip(plan.initial_gradients, self.state_sizes, strict=True)]
+            gradients["initial_state"] = found[0] if len(found) == 1 else found
+        return plan.means()[0], gradients
+
+    @property
+    def state_sizes(self) -> list[int]:
+        """Units of the recurrent layers, from the bottom up."""
+        return [layer.units for layer in self.layers if isinstance(layer, SimpleRNN)]
+
+    @property
+    def output_form(self) -> tuple[bool, int]:
+        """Whether the model answers at every step, and with how many outputs."""
+        every_step = all(layer.return_sequences for layer in self.layers if isinstance(layer, SimpleRNN))
+        return every_step, self.layers[-1].output_size
+
+    def losses_plan(self, rows: int, steps: int, columns: tuple[str, ...], threads: int | None) -> Plan:
+        """Return the plan that computes losses without training."""
+        count = choose_threads(threads, self.network, rows, steps)
+        return self._plan(("losses", rows, steps, columns, count), rows=rows, steps=steps, columns=columns, threads=count)
+
+    def stream(self, batch: int = 1) -> Stream:
+        """Return a stream that takes one step of ``batch`` sequences at a time and keeps the state."""
+        return Stream(self, checks.positive_int("batch", batch))
+
+    def _plan(self, key: Any, **arguments: Any) -> Plan:
+        """Return the plan for a shape and a purpose, made on first use; the oldest of too many is dropped."""
+        if key not in self._plans:
+            self._plans[key] = Plan(self.network, **arguments)
+            if len(self._plans) > PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return self._plans[key]
+
+    # ------------------------------------------------------------------------------------------ files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write layers and weights to a file (safetensors) that `fastrnn.load` reads; the old file stays whole until then.
+
+        Raises
+        ------
+        ValueError
+            The model is not built yet.
+        OSError
+            The file cannot be written.
+        """
+        from fastrnn.checkpoint import save_model
+
+        save_model(path, self)

@@ -1,0 +1,98 @@
+"""Optimizers: frozen descriptions, checked when they are made; the update rules are PyTorch's, the names Keras's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """What every optimizer has: a learning rate above 0."""
+
+    kind: ClassVar[str]
+
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        self._check("learning_rate", above=0.0)
+
+    def _check(self, field: str, above: float | None = None, below: float = math.inf) -> None:
+        """Refuse what is not a number in ``[0, below)``, or in ``(above, below)`` if that is given."""
+        value: Any = getattr(self, field)
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < below
+        if not good or (above is not None and value <= above):
+            low = "at least 0" if above is None else f"above {above:g}"
+            high = "" if below == math.inf else f" and below {below:g}"
+            raise ValueError(f"{type(self).__name__} has {field}={value!r}; expected a number {low}{high}")
+
+
+class SGD(Optimizer, frozen=True):
+    """Gradient descent: ``v = momentum v + g``; ``p -= learning_rate v``, with Nesterov ``p -= learning_rate (g + momentum v)``.
+
+    Parameters
+    ----------
+    learning_rate : size of the step, above 0
+    momentum : share of the velocity that is kept, in [0, 1)
+    nesterov : look ahead along the velocity; needs a momentum
+    weight_decay : added to the gradient times the parameter, at least 0
+
+    Raises
+    ------
+    ValueError
+        A value outside its range, or ``nesterov`` without momentum.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl and Hinton (2013), On the importance of initialization and momentum in deep learning.
+    """
+
+    kind: ClassVar[str] = "sgd"
+
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("momentum", below=1.0)
+        self._check("weight_decay")
+        if not isinstance(self.nesterov, bool):
+            raise ValueError(f"SGD has nesterov={self.nesterov!r}; expected True or False")
+        if self.nesterov and not self.momentum:
+            raise ValueError("SGD has nesterov=True and momentum=0; expected a momentum above 0, such as 0.9")
+
+
+class Adam(Optimizer, frozen=True):
+    """Adam: running means m, v of ``g`` and ``g**2``; ``p -= learning_rate m^ / (sqrt(v^) + epsilon)``, both corrected for their start.
+
+    Parameters
+    ----------
+    learning_rate : size of the step, above 0
+    beta_1, beta_2 : share of the running means that is kept, in [0, 1)
+    epsilon : keeps the quotient finite, above 0
+
+    Raises
+    ------
+    ValueError
+        A value outside its range.
+
+    References
+    ----------
+    Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
+    """
+
+    kind: ClassVar[str] = "adam"
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("beta_1", below=1.0)
+        self._check("beta_2", below=1.0)
+        self._check("epsilon", above=0.0)

@@ -1,0 +1,288 @@
+"""A plan: a model, a shape and a purpose turned into buffers and a table of compiled operations.
+
+The plan allocates once everything that a minibatch of its shape needs. Legend: ``B`` rows at most, ``T`` steps, ``W`` steps of the window
+that a backward pass works on at a time.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn.kernels import batch, losses, optimizers
+from fastrnn.kernels.driver import JOB, Driver
+from fastrnn.kernels.operation import CALL, Operation
+from fastrnn.kernels.product import padded, scratch_size
+from fastrnn.kernels.vector import LANES_OF
+from fastrnn.lowering import Lowering
+from fastrnn.memory import address, zeros
+from fastrnn.network import Network
+from fastrnn.optimizers import SGD, Adam, Optimizer
+from fastrnn.team import Team
+from fastrnn.warm import announced
+
+Array = NDArray[Any]
+PHASES = ("gather", "prepare", "forward", "error", "begin_pass", "back", "change", "end")
+WINDOW_ROWS = 1024
+"""Rows times steps of a backward window: enough terms for the weight gradients' products to run at full speed."""
+
+
+@functools.cache
+def _driver() -> Driver:
+    return Driver()
+
+
+class Data(NamedTuple):
+    """What a job reads: checked, contiguous arrays of the plan's dtype (``lengths`` and ``order`` int64, weights float64)."""
+
+    x: Array
+    y: Array | None = None
+    sample_weight: Array | None = None
+    lengths: Array | None = None
+    order: Array | None = None
+    initial_state: list[Array] | None = None
+
+
+class Training(NamedTuple):
+    """How a plan computes gradients, and how it updates if there is an ``optimizer``."""
+
+    tbptt: tuple[int, int] | None = None
+    online: bool = False
+    optimizer: Optimizer | None = None
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    wants_inputs: bool = False
+    wants_initial: bool = False
+
+
+class Plan:
+    """Buffers and operations for minibatches of up to ``rows`` sequences of ``steps`` steps.
+
+    Parameters
+    ----------
+    network : layers and parameters
+    rows, steps : the shape of a minibatch
+    columns : names of the loss and the metrics; empty if there are no targets
+    training : None computes outputs (and losses) only
+    carry_state : a minibatch starts with the state that the one before ended with
+    emits : outputs and final states are written to `output` and `final_states`
+    threads : number of threads that share the rows
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        rows: int,
+        steps: int,
+        *,
+        columns: tuple[str, ...] = (),
+        training: Training | None = None,
+        carry_state: bool = False,
+        emits: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self.network, self.rows, self.steps, self.threads = network, rows, steps, threads
+        self.training, self.carry_state = training, carry_state
+        self.window = min(steps, max(1, -(-WINDOW_ROWS // rows)))
+        self.gradients = self.zeros(network.flat.size if training else 0)
+        self.updates = 0
+        self.totals = np.zeros(batch.EPOCH_SUMS + len(columns))
+        self._phases: dict[str, list[list[int]]] = {name: [] for name in PHASES}
+        self._keep: list[Any] = []
+        self.lock = threading.Lock()
+        self._codes = np.array([losses.LOSSES[name] for name in columns], np.int64)
+        self._row_totals = np.zeros(len(columns) * rows)
+        self._lengths = np.zeros(rows, np.int64)
+        self._weights = np.zeros(rows)
+        with announced(network.dtype):
+            self._build(emits)
+            self._finish()
+            _driver()
+
+    # ------------------------------------------------------------------------------------------ building
+
+    def zeros(self, count: int) -> Array:
+        """Return a buffer of ``count`` numbers of the model's dtype."""
+        return zeros(count, self.network.dtype)
+
+    def spec(self, dtype: np.dtype[Any], **values: Any) -> Array:
+        """Return a record with the given fields (an array stands for its address) that lives as long as the plan."""
+        record = np.zeros(1, dtype)
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                self._keep.append(value)
+                value = address(value)
+            record[name] = value
+        self._keep.append(record)
+        return record
+
+    def add(self, phase: str, operation: Operation, spec: Array, *, meet: bool = False) -> None:
+        """Append an operation to a phase; after it all threads ``meet``, if that is so."""
+        self._phases[phase].append([operation.address(self.network.dtype), address(spec), int(meet)])
+
+    def meet(self, phase: str) -> None:
+        """Make all threads meet after the last operation of a phase so far."""
+        self._phases[phase][-1][2] = 1
+
+    def _build(self, emits: bool) -> None:
+        network, training = self.network, self.training
+        columns = len(self._codes)
+        self._input = self.zeros(self.steps * self.rows * network.input_size)
+        self._batch = self.spec(
+            batch.BATCH,
+            steps=self.steps, inputs=network.input_size, input=self._input, batch_lengths=self._lengths,
+            batch_weight=self._weights, row_totals=self._row_totals, totals=self.totals, columns=columns,
+            errors_every_step=network.every_step,
+        )  # fmt: skip
+        self.add("gather", batch.batch_begin, self._batch)
+        self.add("gather", batch.batch_weigh, self._batch)
+        if training is not None:
+            self._update = self._update_spec(training)
+            self.add("prepare", optimizers.zero_gradients, self._update)
+        lowered = Lowering(self)
+        self.states, self.input_gradient, self.initial_gradients = lowered.states, lowered.input_gradient, lowered.initial_gradients
+        self.meet("prepare")
+        if columns:
+            self._loss = self.spec(
+                losses.LOSS,
+                outputs=network.output_size, steps=self.steps, every_step=network.every_step, columns=columns,
+                codes=self._codes, batch_lengths=self._lengths, batch_weight=self._weights, row_totals=self._row_totals,
+                totals=self.totals, output=lowered.output.buffer, output_first=lowered.output.first,
+                d_output=lowered.d_output if training else 0, wants_gradient=training is not None,
+            )  # fmt: skip
+            self.add("error", losses.loss, self._loss, meet=training is None)
+            self.add("end", batch.batch_total, self._batch)
+        if training is not None:
+            self._build_update(training)
+        self._emits = self._build_emits(lowered) if emits else []
+        self.meet("end")
+
+    def _update_spec(self, training: Training) -> Array:
+        flat, optimizer = self.network.flat, training.optimizer
+        fields: dict[str, Any] = {"count": flat.size, "parameters": flat, "gradients": self.gradients}
+        self.optimizer_state: list[Array] = []
+        if isinstance(optimizer, Adam):
+            self.optimizer_state = [self.zeros(flat.size), self.zeros(flat.size)]
+            fields |= {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
+        elif isinstance(optimizer, SGD):
+            self.optimizer_state = [self.zeros(flat.size)] if optimizer.momentum else []
+            fields |= {"momentum": optimizer.momentum, "nesterov": optimizer.nesterov, "weight_decay": optimizer.weight_decay}
+        if optimizer is not None:
+            fields["learning_rate"] = optimizer.learning_rate
+        fields |= zip(("first_state", "second_state"), self.optimizer_state, strict=False)
+        if training.clip_value is not None:
+            fields |= {"clips_value": 1, "clip_value": training.clip_value}
+        if training.clip_norm is not None:
+            fields |= {"clips_norm": 1, "clip_norm": training.clip_norm}
+            fields["block_sums"] = np.zeros(-(-flat.size // optimizers.BLOCK))
+        return self.spec(optimizers.UPDATE, **fields)
+
+    def _build_update(self, training: Training) -> None:
+        if training.optimizer is None:
+            return
+        if training.clip_norm is not None:
+            self.add("change", optimizers.sum_squares, self._update, meet=True)
+        rule = optimizers.adam_update if isinstance(training.optimizer, Adam) else optimizers.sgd_update
+        self.add("change", rule, self._update, meet=True)
+
+    def _build_emits(self, lowered: Lowering) -> list[Array]:
+        """Add the operations that write the output, then the final state of each recurrent layer."""
+        network, out = self.network, lowered.output
+        emits = [
+            self.spec(
+                batch.EMIT,
+                source=out.buffer, source_first=out.first, units=network.output_size, width=out.stride,
+                steps=self.steps if network.every_step else 1,
+            )  # fmt: skip
+        ]
+        for state in lowered.states:
+            width = padded(state.units, LANES_OF[network.dtype])
+            emits.append(
+                self.spec(batch.EMIT, source=state.tape, source_first=self.steps, units=state.units, width=width, steps=1)
+            )
+        for spec in emits:
+            self.add("end", batch.emit, spec)
+        return emits
+
+    def _finish(self) -> None:
+        table = np.array([row for name in PHASES for row in self._phases[name]], np.int64)
+        ends = np.cumsum([len(self._phases[name]) for name in PHASES])
+        training = self.training
+        k1, k2 = training.tbptt if training and training.tbptt else (self.steps, self.steps)
+        self._job = self.spec(
+            JOB,
+            steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), window=self.window,
+            last_step_only=not self.network.every_step, online=bool(training and training.online), trains=training is not None,
+            updates=bool(training and training.optimizer), barrier=zeros(16, np.int64), totals=self.totals, table=table,
+            **dict(zip(("prepare", "forward", "error", "begin_pass", "back", "change", "end", "stop"), ends, strict=True)),
+        )  # fmt: skip
+        self._calls = np.zeros(self.threads, CALL)
+        self._calls["threads"] = self.threads
+        for thread in range(self.threads):
+            scratch = self.zeros(scratch_size(LANES_OF[self.network.dtype]))
+            self._keep.append(scratch)
+            self._calls[thread]["thread"] = thread
+            self._calls[thread]["scratch"] = address(scratch)
+        self._call_addresses = [address(self._calls) + i * CALL.itemsize for i in range(self.threads)]
+
+    # ------------------------------------------------------------------------------------------ running
+
+    def read(self, data: Data) -> None:
+        """Point the operations at the data; the arrays are kept until the next call."""
+        self.data = data
+        lengths, weight, order = address(data.lengths), address(data.sample_weight), address(data.order)
+        for name, value in (("x", address(data.x)), ("order", order), ("lengths", lengths), ("sample_weight", weight)):
+            self._batch[name] = value
+        if len(self._codes):
+            self._loss["y"] = address(data.y)
+            self._loss["order"] = order
+        if self._emits:
+            self._point_emits(len(data.x), order)
+        for i, state in enumerate(self.states):
+            state.start(self.carry_state, address(data.initial_state[i]) if data.initial_state else 0, order, lengths != 0)
+        self._job["samples"] = len(data.x)
+        self._job["batch_size"] = self.rows
+        self._job["shortest"] = self.steps if data.lengths is None else min(self.steps, int(data.lengths.min()))
+
+    def _point_emits(self, samples: int, order: int) -> None:
+        """Make new arrays for the results and point the operations at them."""
+        network = self.network
+        steps = (self.steps,) if network.every_step else ()
+        self.output = np.empty((samples, *steps, network.output_size), network.dtype)
+        self.final_states = [np.empty((samples, state.units), network.dtype) for state in self.states]
+        for spec, target in zip(self._emits, [self.output, *self.final_states], strict=True):
+            spec["order"], spec["target"] = order, address(target)
+
+    @property
+    def batches(self) -> int:
+        """Number of minibatches in the data."""
+        return -(-int(self._job["samples"][0]) // self.rows)
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Use another learning rate from the next minibatch on."""
+        self._update["learning_rate"] = learning_rate
+
+    def go_on_from(self, other: Plan) -> None:
+        """Take over the optimizer's state and the number of updates from a plan for the same network and optimizer."""
+        self.updates = other.updates
+        for mine, theirs in zip(self.optimizer_state, other.optimizer_state, strict=True):
+            mine[:] = theirs
+
+    def zero_totals(self) -> None:
+        """Begin the sums of an epoch."""
+        self.totals[:] = 0.0
+
+    def means(self) -> list[float]:
+        """Return loss and metrics since `zero_totals`: means by the weights that count, 0 if nothing counts."""
+        weight = self.totals[batch.EPOCH_WEIGHT]
+        return [float(total / weight) if weight else 0.0 for total in self.totals[batch.EPOCH_SUMS :]]
+
+    def run(self, team: Team, first: int, last: int) -> None:
+        """Run the minibatches ``first`` ... ``last - 1`` of the data."""
+        self._job["first_batch"], self._job["last_batch"], self._job["first_step"] = first, last, self.updates
+        team.run(_driver(), address(self._job), self._call_addresses)
+        self.updates = int(self._calls[0]["step"])

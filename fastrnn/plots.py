@@ -1,0 +1,188 @@
+"""Pictures of a training run, in scikit-learn's `Display` convention; matplotlib is imported when one is drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrnn.extras import need
+from fastrnn.report import HeldOut, Report, Score
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's blue and vermilion: told apart by every kind of colour vision, and in grey.
+_BLUE, _VERMILION, _INK, _GREY = "#0072b2", "#d55e00", "#222222", "#9a9a9a"
+
+
+@dataclass
+class LossDisplay:
+    """Training and validation loss by epoch.
+
+    Parameters
+    ----------
+    loss, val_loss
+        One value an epoch; `val_loss` may be empty.
+    kept
+        The epoch, from 1, whose weights were kept: marked if above 0.
+
+    Attributes
+    ----------
+    ax_, figure_
+        Where it was drawn.
+    """
+
+    loss: Sequence[float]
+    val_loss: Sequence[float] = ()
+    kept: int = 0
+    ax_: "Axes" = field(init=False, repr=False)
+    figure_: "Figure" = field(init=False, repr=False)
+
+    @classmethod
+    def from_history(cls, history: Any, kept: int = 0) -> "LossDisplay":
+        """Take the losses of what `Trainer.fit` returned, or of its dict of lists."""
+        record: Mapping[str, Sequence[float]] = getattr(history, "history", history)
+        return cls(record["loss"], record.get("val_loss", ()), kept)
+
+    def plot(self, ax: "Axes | None" = None) -> "LossDisplay":
+        """Draw on `ax`, or on a new figure."""
+        self.ax_ = ax = _axes(ax)
+        self.figure_ = ax.figure  # type: ignore[assignment]
+        epochs = np.arange(1, len(self.loss) + 1)
+        marker = "o" if len(self.loss) == 1 else ""
+        ax.plot(epochs, self.loss, color=_BLUE, marker=marker, label="training")
+        if len(self.val_loss):
+            ax.plot(epochs, self.val_loss, color=_VERMILION, marker=marker, label="validation")
+        if self.kept > 0:
+            ax.axvline(self.kept, color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label=f"kept: epoch {self.kept}")
+        finite = np.asarray([*self.loss, *self.val_loss])
+        if (finite > 0).all():
+            ticker = need("matplotlib.ticker", "plot", "drawing")
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter(ticker.NullFormatter())
+        ax.locator_params(axis="x", integer=True)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("mean squared error, scaled")
+        _finish(ax)
+        return self
+
+
+@dataclass
+class ForecastDisplay:
+    """The forecast of the held-out end against the truth and against persistence.
+
+    Parameters
+    ----------
+    held_out
+        The lines.
+    target
+        The name of what is forecast.
+    scores
+        Errors to name in the legend, by the names `Report` gives them.
+
+    Attributes
+    ----------
+    ax_, figure_
+        Where it was drawn.
+    """
+
+    held_out: HeldOut
+    target: str = ""
+    scores: Sequence[Score] = ()
+    ax_: "Axes" = field(init=False, repr=False)
+    figure_: "Figure" = field(init=False, repr=False)
+
+    @classmethod
+    def from_report(cls, report: Report) -> "ForecastDisplay":
+        """Take the held-out end of what `Forecaster.fit` returned."""
+        return cls(report.held_out, report.target, report.scores)
+
+    def plot(self, ax: "Axes | None" = None) -> "ForecastDisplay":
+        """Draw on `ax`, or on a new figure."""
+        self.ax_ = ax = _axes(ax)
+        self.figure_ = ax.figure  # type: ignore[assignment]
+        lines = self.held_out
+        time: Any = lines.rows if lines.dates is None else lines.dates.astype("datetime64[s]")
+        errors = {score.name: f", RMSE {score.rmse:.4g}" for score in self.scores}
+        forecaster = self.scores[0].name if self.scores else "forecast"
+        few = "o" if len(time) == 1 else ""
+        ax.plot(time, lines.truth, color=_INK, linewidth=1.6, marker=few, label="truth")
+        ax.plot(
+            time,
+            lines.persistence,
+            color=_GREY,
+            linewidth=1.1,
+            linestyle=(0, (3, 2)),
+            marker=few,
+            label=f"persistence{errors.get('persistence', '')}",
+        )
+        ax.plot(
+            time,
+            lines.forecast,
+            color=_VERMILION,
+            linewidth=1.6,
+            marker=few,
+            label=f"{forecaster}{errors.get(forecaster, '')}",
+        )
+        if lines.dates is None:
+            ax.locator_params(axis="x", integer=True)
+            ax.set_xlabel("row")
+        else:
+            dates = need("matplotlib.dates", "plot", "drawing")
+            locator = dates.AutoDateLocator()
+            ax.xaxis.set_major_locator(locator)
+            ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+        ax.margins(x=0.01)
+        ax.set_ylabel(self.target)
+        _finish(ax)
+        return self
+
+
+def save_report(report: Report, path: str | Path) -> None:
+    """Draw the forecast above the loss curves and write a file of the kind its ending names (png, pdf, svg, ...).
+
+    Raises
+    ------
+    ValueError
+        An ending that matplotlib does not write.
+    """
+    check_picture(path)
+    figure = need("matplotlib.figure", "plot", "drawing").Figure(figsize=(9, 6.4), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    upper, lower = figure.subplots(2, 1, height_ratios=(3, 2))
+    ForecastDisplay.from_report(report).plot(upper)
+    LossDisplay.from_history(report.history, report.kept).plot(lower)
+    ahead = "1 row ahead" if report.horizon == 1 else f"{report.horizon} rows ahead"
+    upper.set_title(f"{report.target}: the held-out end, forecast {ahead}", loc="left", pad=30, fontweight="bold")
+    lower.set_title("Training", loc="left", pad=30, fontweight="bold")
+    figure.savefig(path, dpi=150)
+
+
+def check_picture(path: str | Path) -> None:
+    """Raise what `save_report` would raise, before any work."""
+    kinds = need("matplotlib.backend_bases", "plot", "drawing").FigureCanvasBase.get_supported_filetypes()
+    ending = Path(path).suffix.lower().removeprefix(".")
+    if ending not in kinds:
+        raise ValueError(
+            f"{path} ends in {ending or 'nothing'!r}; expected the ending of a picture: png, svg, pdf, jpg"
+        )
+
+
+def _axes(ax: "Axes | None") -> "Axes":
+    if ax is None:
+        _, ax = need("matplotlib.pyplot", "plot", "drawing").subplots(figsize=(9, 4), layout="constrained")
+    assert ax is not None
+    return ax
+
+
+def _finish(ax: "Axes") -> None:
+    """Put the legend above the data, never on it, and leave only the lines that help reading."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#e4e4e4", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, borderaxespad=0.2, handlelength=2.2)

@@ -1,0 +1,99 @@
+"""One training step: gradients, clipping, update.
+
+An optimizer is described by a plain dict with the arguments of its update rule:
+
+- ``{"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}``
+- ``{"kind": "adam", "learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}``
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastrnn.reference import clipping
+from fastrnn.reference.arrays import Array, Description, float64
+from fastrnn.reference.model import gradients, online_gradients
+from fastrnn.reference.optimizers import adam_update, sgd_update
+from fastrnn.reference.tbptt import Truncation
+
+
+class Progress(NamedTuple):
+    """What training changes: the weights, each weight's slots (velocity, or m and v), and the updates made so far."""
+
+    weights: list[Array]
+    slots: list[tuple[Array, ...]]
+    step: int
+
+
+def start_training(weights: Sequence[ArrayLike], optimizer: Description) -> Progress:
+    """Return the progress before the first update: the weights, slots of zeros, step 0."""
+    arrays = float64(*weights)
+    count = {"sgd": 1, "adam": 2}[optimizer["kind"]]
+    return Progress(arrays, [tuple(np.zeros_like(weight) for _ in range(count)) for weight in arrays], 0)
+
+
+def apply_update(
+    progress: Progress,
+    d_weights: Sequence[ArrayLike],
+    optimizer: Description,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+) -> Progress:
+    """Clip the gradients (by value, then by norm) and update every weight."""
+    if clip_value is not None:
+        d_weights = clipping.clip_value(d_weights, clip_value)
+    if clip_norm is not None:
+        d_weights = clipping.clip_norm(d_weights, clip_norm)
+    settings = {name: value for name, value in optimizer.items() if name != "kind"}
+    step = progress.step + 1
+    weights = []
+    slots: list[tuple[Array, ...]] = []
+    for weight, d_weight, slot in zip(progress.weights, d_weights, progress.slots, strict=True):
+        if optimizer["kind"] == "sgd":
+            (velocity,) = slot
+            weight_after, *slot_after = sgd_update(weight, d_weight, velocity, **settings)
+        else:
+            m, v = slot
+            weight_after, *slot_after = adam_update(weight, d_weight, m, v, step, **settings)
+        weights.append(weight_after)
+        slots.append(tuple(slot_after))
+    return Progress(weights, slots, step)
+
+
+def train_step(
+    layers: Sequence[Description],
+    progress: Progress,
+    x: ArrayLike,
+    y: ArrayLike,
+    optimizer: Description,
+    loss: str = "mse",
+    sample_weight: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    initial_state: Sequence[ArrayLike] | None = None,
+    tbptt: Truncation = None,
+    tbptt_update: str = "sequence",
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+) -> tuple[float, Progress, list[Array]]:
+    """Train on one batch; return the loss, the progress after it and the final state of every recurrent layer.
+
+    ``tbptt_update="sequence"`` makes one update with the sum of the truncated passes, ``"chunk"`` one after each piece,
+    clipping each; its loss is the sum of the pieces' losses, each with the weights of its time. The other arguments
+    are those of `fastrnn.reference.model.gradients`.
+    """
+    batch = (x, y, loss, sample_weight, lengths, initial_state, tbptt)
+    if tbptt_update == "sequence":
+        whole = gradients(layers, progress.weights, *batch)
+        return whole.loss, apply_update(progress, whole.weights, optimizer, clip_value, clip_norm), whole.final_state
+    value = 0.0
+    pieces = online_gradients(layers, progress.weights, *batch)
+    try:
+        piece = next(pieces)
+        while True:
+            value += piece.loss
+            progress = apply_update(progress, piece.weights, optimizer, clip_value, clip_norm)
+            piece = pieces.send(progress.weights)
+    except StopIteration as end:
+        return value, progress, end.value

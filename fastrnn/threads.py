@@ -1,0 +1,25 @@
+"""How many threads a job gets."""
+
+from __future__ import annotations
+
+from fastrnn import checks
+from fastrnn.kernels.product import ROW_UNIT
+from fastrnn.network import Network
+from fastrnn.team import available_threads
+
+WORK_PER_THREAD = 500_000
+"""Multiply-adds of a forward pass that are worth another thread: tens of microseconds."""
+
+
+def choose_threads(threads: int | None, network: Network, rows: int, steps: int) -> int:
+    """Return ``threads``, or as many as the processors, the rows and the work of a minibatch are good for.
+
+    Raises
+    ------
+    ValueError
+        Not a whole number from 1 up.
+    """
+    if threads is not None:
+        return checks.positive_int("threads", threads)
+    work = network.count * rows * steps
+    return max(1, min(available_threads(), -(-rows // (2 * ROW_UNIT)), work // WORK_PER_THREAD))

@@ -1,0 +1,249 @@
+"""Trainer: epochs, minibatches, validation and progress around the compiled driver."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastrnn import checks
+from fastrnn.callbacks import Callback, Each, ProgressBar
+from fastrnn.history import History
+from fastrnn.kernels.losses import LOSSES
+from fastrnn.model import ROWS, Sequential
+from fastrnn.optimizers import Adam, Optimizer
+from fastrnn.plan import Data, Plan, Training
+from fastrnn.team import Team
+from fastrnn.threads import choose_threads
+
+Array = NDArray[Any]
+SLICE_SECONDS = 0.1
+"""How long one compiled call may take before progress is told and Ctrl-C is heard."""
+
+
+class Trainer:
+    """Fits a model.
+
+    Parameters
+    ----------
+    model : what is trained
+    loss : "mse" or "mae"
+    optimizer : SGD or Adam; None is ``Adam(1e-3)``
+    metrics : names of further figures, any of the losses
+    clip_value : clips every element of the gradient to [-clip_value, clip_value]
+    clip_norm : scales the gradient by ``min(1, clip_norm / (norm + 1e-6))``, its norm taken over all weights (after ``clip_value``)
+    tbptt : (k1, k2): every k1 steps the errors of the last k1 steps go back through at most k2 steps; k is (k, k); None is full
+    tbptt_update : "sequence" sums the gradients of a sequence's pieces and updates once, "chunk" updates after each piece
+    threads : None chooses by the work
+    seed : of the shuffling
+
+    The result does not depend on the number of threads.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Unknown names, values outside their range.
+
+    References
+    ----------
+    Williams and Peng (1990), BPTT(h; h') with h = k2 and h' = k1. Pascanu, Mikolov and Bengio (2013) for ``clip_norm``.
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        loss: str = "mse",
+        optimizer: Optimizer | None = None,
+        metrics: Sequence[str] = (),
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        tbptt: int | tuple[int, int] | None = None,
+        tbptt_update: str = "sequence",
+        threads: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not isinstance(model, Sequential):
+            raise TypeError(f"model is {model!r}; expected a Sequential")
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer is {optimizer!r}; expected SGD(...) or Adam(...)")
+        self.model = model
+        self.loss = checks.one_of("loss", loss, list(LOSSES))
+        self.optimizer = Adam() if optimizer is None else optimizer
+        self.metrics = [checks.one_of("metrics", name, list(LOSSES)) for name in metrics]
+        self.training = Training(
+            tbptt=checks.truncation(tbptt),
+            online=checks.one_of("tbptt_update", tbptt_update, ("sequence", "chunk")) == "chunk",
+            optimizer=self.optimizer,
+            clip_value=checks.positive("clip_value", clip_value),
+            clip_norm=checks.positive("clip_norm", clip_norm),
+        )
+        if threads is not None:
+            checks.positive_int("threads", threads)
+        self.threads = threads
+        self._random = np.random.default_rng(seed)
+        self._plan: Plan | None = None
+        self._key: Any = None
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        epochs: int = 10,
+        batch_size: int = 32,
+        validation_data: tuple[Any, ...] | None = None,
+        validation_split: float = 0.0,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        shuffle: bool = True,
+        carry_state: bool = False,
+        callbacks: Sequence[Callback | Callable[[int, dict[str, float]], Any]] = (),
+        verbose: int | None = None,
+    ) -> History:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        x : (N, T, F)
+        y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
+        epochs, batch_size : whole numbers from 1 up; the last minibatch of an epoch may be smaller
+        validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)
+        validation_split : share of the rows, taken from the end, that is held out, in [0, 1)
+        sample_weight : (N,) weights
+        lengths : (N,) whole numbers from 0 to T
+        shuffle : a new order every epoch
+        carry_state : rows are consecutive stretches of long sequences: row i of a minibatch goes on where row i of the one before
+            ended; needs ``shuffle=False`` and a number of sequences that ``batch_size`` divides
+        callbacks : objects or functions ``f(epoch, figures)``
+        verbose : 1 shows a progress bar, 0 does not; None shows it at a terminal
+
+        Returns
+        -------
+        history : loss and metrics of every epoch, means over the epoch
+
+        Raises
+        ------
+        ValueError, TypeError
+            Input of another shape or type, NaN, infinity, settings that do not go together; before any work.
+        """
+        model = self.model
+        epochs = checks.positive_int("epochs", epochs)
+        data, held_out = self._split(x, y, sample_weight, lengths, validation_data, validation_split)
+        samples, steps = data.x.shape[:2]
+        rows = min(samples, checks.positive_int("batch_size", batch_size))
+        if carry_state and (shuffle or samples % rows):
+            raise ValueError(
+                f"carry_state=True with shuffle={shuffle} and {samples} sequences in batches of {rows}; "
+                f"expected shuffle=False and a number of sequences that batch_size divides"
+            )
+        listeners = [c if isinstance(c, Callback) else Each(c) for c in callbacks]
+        if verbose or (verbose is None and sys.stderr.isatty()):
+            listeners.append(ProgressBar())
+        plan = self._training_plan(rows, steps, carry_state)
+        order = np.arange(samples) if shuffle else None
+        plan.read(data._replace(order=order))
+        history = History()
+        with Team(plan.threads) as team:
+            try:
+                for listener in listeners:
+                    listener.begin(self, epochs, samples)
+                for epoch in range(epochs):
+                    if order is not None:
+                        order[:] = self._random.permutation(samples)
+                    figures = self._epoch(plan, team, epoch, rows, listeners)
+                    if held_out is not None:
+                        figures |= {f"val_{name}": value for name, value in self._evaluate(held_out).items()}
+                    history.append(epoch, figures)
+                    for listener in listeners:
+                        listener.epoch(epoch, figures)
+            finally:
+                for listener in listeners:
+                    listener.end()
+        return history
+
+    def evaluate(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> dict[str, float]:
+        """Compute loss and metrics without training; arguments and errors as in `fit`."""
+        return self._evaluate(self._data(x, y, sample_weight, lengths))
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _data(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, lengths: ArrayLike | None) -> Data:
+        """Check the data; builds the model on first use."""
+        model = self.model
+        x = checks.sequences(x, model.input_size, model.dtype)
+        samples, steps, features = x.shape
+        every_step, outputs = model.output_form
+        checked = Data(
+            x,
+            checks.targets(y, samples, steps if every_step else None, outputs, model.dtype),
+            checks.row_weights(sample_weight, samples),
+            checks.row_lengths(lengths, samples, steps),
+        )
+        model.build(features)
+        return checked
+
+    def _split(
+        self, x: Any, y: Any, sample_weight: Any, lengths: Any, validation_data: tuple[Any, ...] | None, split: float
+    ) -> tuple[Data, Data | None]:
+        """Check all data and hold some out for validation."""
+        if not 0 <= split < 1:
+            raise ValueError(f"validation_split is {split!r}; expected a number from 0 up to 1, such as 0.2")
+        if validation_data is not None and split:
+            raise ValueError("validation_data and validation_split are both given; expected one of them")
+        data = self._data(x, y, sample_weight, lengths)
+        if validation_data is not None:
+            if not isinstance(validation_data, tuple | list) or not 2 <= len(validation_data) <= 4:
+                raise ValueError("validation_data is not (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)")
+            given = [*validation_data, None, None][:4]
+            return data, self._data(given[0], given[1], given[2], given[3])
+        if not split:
+            return data, None
+        keep = len(data.x) - int(len(data.x) * split)
+        if keep == len(data.x) or keep == 0:
+            raise ValueError(f"validation_split={split} of {len(data.x)} sequences leaves a part empty; expected more sequences")
+        parts = [[None if a is None else a[part] for a in data[:4]] for part in (slice(keep), slice(keep, None))]
+        return Data(*parts[0]), Data(*parts[1])  # type: ignore[arg-type]
+
+    def _training_plan(self, rows: int, steps: int, carry_state: bool) -> Plan:
+        """Return the plan for a shape; the optimizer's state goes on from fit to fit."""
+        key = (rows, steps, carry_state, choose_threads(self.threads, self.model.network, rows, steps))
+        if self._plan is None or key != self._key:
+            before = self._plan
+            self._plan = Plan(
+                self.model.network, rows, steps,
+                columns=(self.loss, *self.metrics), training=self.training, carry_state=carry_state, threads=key[3],
+            )  # fmt: skip
+            if before is not None:
+                self._plan.go_on_from(before)
+            self._key = key
+        return self._plan
+
+    def _epoch(self, plan: Plan, team: Team, epoch: int, rows: int, listeners: list[Callback]) -> dict[str, float]:
+        """Run an epoch in slices that take about `SLICE_SECONDS` each."""
+        plan.zero_totals()
+        first, size, batches = 0, 1, plan.batches
+        while first < batches:
+            last = min(batches, first + size)
+            start = time.perf_counter()
+            plan.run(team, first, last)
+            taken = time.perf_counter() - start
+            size = max(1, min(batches, int((last - first) * SLICE_SECONDS / max(taken, 1e-6))))
+            first = last
+            for listener in listeners:
+                listener.progress(epoch, min(len(plan.data.x), first * rows))
+        return dict(zip(["loss", *self.metrics], plan.means(), strict=True))
+
+    def _evaluate(self, data: Data) -> dict[str, float]:
+        samples, steps = data.x.shape[:2]
+        rows = min(samples, ROWS)
+        plan = self.model.losses_plan(rows, steps, (self.loss, *self.metrics), self.threads)
+        with plan.lock, Team(plan.threads) as team:
+            plan.read(data)
+            plan.zero_totals()
+            plan.run(team, 0, plan.batches)
+            return dict(zip(["loss", *self.metrics], plan.means(), strict=True))

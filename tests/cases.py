@@ -1,0 +1,77 @@
+"""The one table of cases, for tests and benchmarks alike: the grid of layer sizes that the project is measured on.
+
+Legend: B sequences in a batch, T steps, I inputs, H units. A case is a recurrent layer whose last output goes through
+``Dense(1)``, trained on the mean squared error with Adam: ``Sequential([cell(H), Dense(1)], input_size=I)``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
+LEARNING_RATE = 1e-3
+
+
+class Case(NamedTuple):
+    """A recurrent layer, its sizes and its precision."""
+
+    cell: str
+    B: int
+    T: int
+    I: int  # noqa: E741
+    H: int
+    dtype: str = "float32"
+
+    @property
+    def name(self) -> str:
+        """What selects the case on a command line and names it in a test report."""
+        return f"{self.cell}-B{self.B}-T{self.T}-I{self.I}-H{self.H}-{self.dtype}"
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the products of one training step; a multiply-add counts as two.
+
+        Forward 2BT·G(IH + H²), backward 2BT·G(IH + 2H²): the backward pass needs the gradients of both kernels and of
+        the state, but none of x. Activations, the dense layer, loss and update are left out.
+        """
+        rows = 2 * self.B * self.T * GATES[self.cell]
+        return rows * (self.I * self.H + self.H**2) + rows * (self.I * self.H + 2 * self.H**2)
+
+
+GRID = (
+    Case("SimpleRNN", 1, 8, 2, 16),
+    Case("SimpleRNN", 1, 100, 1, 16),
+    Case("SimpleRNN", 1, 50, 1, 100),
+    Case("SimpleRNN", 32, 50, 1, 32),
+    Case("SimpleRNN", 64, 50, 512, 512),
+)
+
+
+def make_weights(case: Case, seed: int = 0) -> list[NDArray[np.floating]]:
+    """Return the weights of the case's model in Keras's order and layout, uniform in ±1/sqrt(H), biases too.
+
+    Returns
+    -------
+    kernel : (I, G·H)
+    recurrent_kernel : (H, G·H)
+    bias : (G·H,), for a GRU (2, G·H)
+    dense_kernel : (H, 1)
+    dense_bias : (1,)
+        All of ``case.dtype``.
+    """
+    rng = np.random.default_rng(seed)
+    width = GATES[case.cell] * case.H
+    bias = (2, width) if case.cell == "GRU" else (width,)
+    bound = 1.0 / np.sqrt(case.H)
+    shapes = ((case.I, width), (case.H, width), bias, (case.H, 1), (1,))
+    return [rng.uniform(-bound, bound, shape).astype(case.dtype) for shape in shapes]
+
+
+def make_data(case: Case, minibatches: int = 1, seed: int = 1) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return x (minibatches·B, T, I) and y (minibatches·B, 1), standard normal, of ``case.dtype``."""
+    rng = np.random.default_rng(seed)
+    rows = minibatches * case.B
+    x = rng.standard_normal((rows, case.T, case.I), dtype=np.float32)
+    y = rng.standard_normal((rows, 1), dtype=np.float32)
+    return x.astype(case.dtype), y.astype(case.dtype)

@@ -1,0 +1,90 @@
+"""The fast kernels against the slow reference, over random stacks, shapes, lengths, states and truncations."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastrnn as fr
+from fastrnn.reference import model as reference
+from fastrnn.reference.training import start_training, train_step
+from tests.problems import Problem, assert_close, problems
+
+BOUNDS = {"float64": 1e-12, "float32": 1e-4}
+"""The bounds that the docstrings of ``predict`` and ``gradients`` state."""
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_outputs_and_final_states(dtype: str, data: st.DataObject) -> None:
+    problem = data.draw(problems(dtype))
+    model, weights = problem.model, problem.model.get_weights()
+    y, state = model.predict(problem.x, problem.lengths, problem.initial_state, return_state=True, batch_size=5)
+    slow, slow_states = reference.predict(problem.layers, weights, problem.x, problem.lengths, problem.initial_state)
+    assert_close(y, slow, BOUNDS[dtype], scale=1.0)
+    for a, b in zip(state if isinstance(state, list) else [state], slow_states, strict=True):
+        assert_close(a, b, BOUNDS[dtype], scale=1.0)
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@settings(max_examples=120)
+@given(data=st.data())
+def test_loss_and_gradients(dtype: str, data: st.DataObject) -> None:
+    problem = data.draw(problems(dtype))
+    loss, fast = problem.model.gradients(*problem.batch, wants=("x", "initial_state"))
+    slow = reference.gradients(problem.layers, problem.model.get_weights(), *problem.batch)
+    assert loss == pytest.approx(slow.loss, rel=BOUNDS[dtype], abs=1e-300)
+    scale = max(float(np.abs(g).max()) for g in slow.weights)
+    for name, gradient in zip(problem.model.parameters(), slow.weights, strict=True):
+        assert_close(fast[name], gradient, BOUNDS[dtype], scale)
+    assert_close(fast["x"], slow.x, BOUNDS[dtype], scale)
+    states = fast["initial_state"] if isinstance(fast["initial_state"], list) else [fast["initial_state"]]
+    for a, b in zip(states, slow.initial_state, strict=True):
+        assert_close(a, b, BOUNDS[dtype], scale)
+
+
+OPTIMIZERS = (
+    fr.SGD(0.05),
+    fr.SGD(0.05, momentum=0.9, weight_decay=0.01),
+    fr.SGD(0.05, momentum=0.8, nesterov=True),
+    fr.Adam(0.01),
+)
+
+
+def describe_optimizer(optimizer: Any) -> dict[str, Any]:
+    fields = {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
+    return {"kind": optimizer.kind, **fields}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@settings(max_examples=60)
+@given(data=st.data(), problem=problems("float64"))
+def test_training_steps(threads: int, data: st.DataObject, problem: Problem) -> None:
+    """Two epochs of minibatches in order: the weights after them are the reference's."""
+    optimizer = data.draw(st.sampled_from(OPTIMIZERS))
+    update = data.draw(st.sampled_from(["sequence", "chunk"]))
+    clips = {
+        "clip_value": data.draw(st.none() | st.sampled_from([0.01, 1.0])),
+        "clip_norm": data.draw(st.none() | st.sampled_from([0.05, 5.0])),
+    }
+    size = data.draw(st.integers(1, len(problem.x)))
+    progress = start_training(problem.model.get_weights(), describe_optimizer(optimizer))
+    trainer = fr.Trainer(
+        problem.model, problem.loss, optimizer, tbptt=problem.tbptt, tbptt_update=update, threads=threads, **clips
+    )
+    trainer.fit(
+        problem.x, problem.y, epochs=2, batch_size=size, sample_weight=problem.sample_weight, lengths=problem.lengths, shuffle=False, verbose=0
+    )  # fmt: skip
+    for _ in range(2):
+        for first in range(0, len(problem.x), size):
+            rows = slice(first, first + size)
+            weight, lengths = (None if a is None else a[rows] for a in (problem.sample_weight, problem.lengths))
+            _, progress, _ = train_step(
+                problem.layers, progress, problem.x[rows], problem.y[rows], describe_optimizer(optimizer), problem.loss,
+                weight, lengths, None, problem.tbptt, update, **clips,
+            )  # fmt: skip
+    for fast, slow in zip(problem.model.get_weights(), progress.weights, strict=True):
+        assert_close(fast, slow, 1e-9, scale=1.0)

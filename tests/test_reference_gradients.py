@@ -1,0 +1,208 @@
+"""The reference's gradients against central differences: full, truncated and online."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from fastrnn.reference.model import gradients, online_gradients, predict
+
+STEPS = 7
+
+
+def central_differences(f, arrays, step=1e-6):
+    """Return df/d(array) for each array, moving one element at a time."""
+    result = []
+    for array in arrays:
+        d = np.zeros_like(array)
+        for place in np.ndindex(array.shape):
+            centre = array[place]
+            array[place] = centre + step
+            above = f()
+            array[place] = centre - step
+            below = f()
+            array[place] = centre
+            d[place] = (above - below) / (2.0 * step)
+        result.append(d)
+    return result
+
+
+def assert_all_close(actual, desired):
+    for left, right in zip(actual, desired, strict=True):
+        assert_allclose(left, right, rtol=1e-6, atol=1e-9)
+
+
+def make_stack(rng, kinds, activation, dense_activation, *, sequences, use_bias=True):
+    """Layers of the kinds ("r" or "d") on 2 inputs, with 3, 2, 3, ... units, and their weights."""
+    last = max(i for i, kind in enumerate(kinds) if kind == "r")
+    layers, weights, below = [], [], 2
+    for i, kind in enumerate(kinds):
+        units = 3 - i % 2
+        if kind == "r":
+            layer = {"kind": "simple_rnn", "activation": activation, "return_sequences": sequences or i < last}
+            shapes = [(below, units), (units, units)]
+        else:
+            layer = {"kind": "dense", "activation": dense_activation}
+            shapes = [(below, units)]
+        layers.append({**layer, "use_bias": use_bias})
+        weights += [0.7 * rng.standard_normal(shape) for shape in shapes]
+        if use_bias:
+            weights.append(0.3 * rng.standard_normal(units))
+        below = units
+    return layers, weights, below
+
+
+def make_batch(rng, layers, outputs, *, sequences, steps=STEPS):
+    x = rng.standard_normal((2, steps, 2))
+    y = rng.standard_normal((2, steps, outputs) if sequences else (2, outputs))
+    states = [3 - i % 2 for i, layer in enumerate(layers) if layer["kind"] == "simple_rnn"]
+    return x, y, [rng.standard_normal((2, units)) for units in states]
+
+
+def weighted_loss(loss, output, y, sample_weight, lengths):
+    """The definition, as masks: sum(weight * loss) / sum(weight * outputs)."""
+    each = {"mse": np.square, "mae": np.abs}[loss](output - y)
+    weight = (
+        sample_weight[:, None]
+        if y.ndim == 2
+        else (sample_weight[:, None] * (np.arange(y.shape[1]) < lengths[:, None]))[..., None]
+    )
+    return np.sum(weight * each) / np.sum(weight * np.ones_like(each))
+
+
+FULL_CASES = [
+    # kinds, recurrent activation, dense activation, return_sequences, use_bias, loss, sample_weight, lengths
+    ("r", "tanh", None, True, True, "mse", None, None),
+    ("r", "sigmoid", None, False, True, "mse", None, [7, 3]),
+    ("rd", "tanh", "linear", False, True, "mse", None, None),
+    ("rd", "tanh", "linear", True, True, "mse", [1.0, 2.5], [5, 7]),
+    ("rd", "relu", "linear", True, True, "mse", [2.0, 0.5], None),
+    ("rd", "relu", "relu", False, True, "mse", None, [7, 4]),
+    ("rd", "linear", "sigmoid", True, True, "mse", None, [2, 7]),
+    ("rd", "sigmoid", "tanh", True, False, "mae", [0.3, 1.0], [7, 6]),
+    ("rd", "tanh", "linear", False, False, "mae", [1.0, 0.0], [6, 7]),
+    ("rrd", "tanh", "linear", False, True, "mse", [1.0, 2.0], [7, 4]),
+    ("rrd", "tanh", "linear", True, True, "mae", None, [3, 7]),
+    ("rrr", "sigmoid", None, True, False, "mse", None, None),
+    ("drdrdd", "tanh", "tanh", True, True, "mse", [1.0, 2.0], [7, 1]),
+    ("drdrdd", "linear", "sigmoid", False, True, "mse", [1.0, 2.0], [7, 0]),
+]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "activation", "dense_activation", "sequences", "use_bias", "loss", "sample_weight", "lengths"), FULL_CASES
+)
+def test_full_gradients(kinds, activation, dense_activation, sequences, use_bias, loss, sample_weight, lengths):
+    rng = np.random.default_rng(8)
+    layers, weights, outputs = make_stack(
+        rng, kinds, activation, dense_activation, sequences=sequences, use_bias=use_bias
+    )
+    x, y, state = make_batch(rng, layers, outputs, sequences=sequences)
+    row_weight = np.ones(2) if sample_weight is None else np.array(sample_weight)
+    row_length = np.full(2, STEPS) if lengths is None else np.array(lengths)
+
+    def value():
+        return weighted_loss(loss, predict(layers, weights, x, lengths, state)[0], y, row_weight, row_length)
+
+    result = gradients(layers, weights, x, y, loss, sample_weight, lengths, state)
+    assert_allclose(result.loss, value(), rtol=1e-13)
+    desired = central_differences(value, [*weights, x, *state])
+    assert all(d.any() for d in desired)
+    assert_all_close([*result.weights, result.x, *result.initial_state], desired)
+    for tbptt in (STEPS, (STEPS, 99), (99, 99)):
+        beyond = gradients(layers, weights, x, y, loss, sample_weight, lengths, state, tbptt)
+        for left, right in zip([*beyond.weights, beyond.x], [*result.weights, result.x], strict=True):
+            assert_allclose(left, right, rtol=1e-14, atol=0)
+
+
+def truncated_by_definition(layers, weights, x, y, state, share, k1, k2):
+    """Differences of every pass of one row, in which only its window depends on what moves.
+
+    The states that enter the window are frozen. Errors before the window see only the layers above the last recurrent
+    one, on frozen inputs. The share is that of one output element of one step.
+    """
+    steps = x.shape[1]
+    top = 1 + max(i for i, layer in enumerate(layers) if layer["kind"] == "simple_rnn")
+    count = sum((2 if layer["kind"] == "simple_rnn" else 1) + layer["use_bias"] for layer in layers[:top])
+    hidden = predict(layers[:top], weights[:count], x, initial_state=state)[0]
+    total = [np.zeros_like(array) for array in [*weights, x, *state]]
+    previous = 0
+    for boundary in sorted({*range(k1, steps, k1), steps}):
+        start = max(0, boundary - k2)
+        entering = state if start == 0 else predict(layers, weights, x[:, :start], initial_state=state)[1]
+        errors = slice(max(previous, start), boundary)
+
+        def value(start=start, boundary=boundary, entering=entering, errors=errors, previous=previous):
+            output = predict(layers, weights, x[:, start:boundary], initial_state=entering)[0]
+            if y.ndim == 2:
+                return share * np.sum((output - y) ** 2)
+            inside = np.sum((output[:, errors.start - start :] - y[:, errors]) ** 2)
+            early = hidden[:, previous : errors.start]
+            if top < len(layers) and early.shape[1]:
+                early = predict(layers[top:], weights[count:], early)[0]
+                inside += np.sum((early - y[:, previous : errors.start]) ** 2)
+            return share * inside
+
+        if y.ndim == 3 or boundary == steps:
+            moved = [*weights, x, *(entering if start == 0 else [])]
+            for d, part in zip(total, central_differences(value, moved), strict=False):
+                d += part
+        previous = boundary
+    return total
+
+
+@pytest.mark.parametrize("k", [(1, 1), (2, 2), (3, 5), (2, 3), (4, 2), (3, 1), (5, 9), (9, 3)])
+@pytest.mark.parametrize(("kinds", "sequences"), [("rd", True), ("rd", False), ("rrd", True), ("rdr", True)])
+def test_truncated_gradients_are_those_of_frozen_states(kinds, sequences, k):
+    rng = np.random.default_rng(11)
+    layers, weights, outputs = make_stack(rng, kinds, "tanh", "sigmoid", sequences=sequences)
+    x, y, state = make_batch(rng, layers, outputs, sequences=sequences)
+    lengths, sample_weight = np.array([STEPS, 5]), np.array([1.0, 3.0])
+    result = gradients(layers, weights, x, y, "mse", sample_weight, lengths, state, k)
+    share = sample_weight / (np.sum(sample_weight * (lengths if sequences else 1)) * outputs)
+    desired = [np.zeros_like(weight) for weight in weights]
+    for n, length in enumerate(lengths):
+        row = slice(n, n + 1)
+        target = y[row, :length] if sequences else y[row]
+        own_state = [each[row].copy() for each in state]
+        own = truncated_by_definition(layers, weights, x[row, :length].copy(), target, own_state, share[n], *k)
+        for d, part in zip(desired, own, strict=False):
+            d += part
+        d_x, d_state = own[len(weights)], own[len(weights) + 1 :]
+        assert_allclose(result.x[row, :length], d_x, rtol=1e-6, atol=1e-9)
+        assert_all_close([d[row] for d in result.initial_state], d_state)
+    assert_all_close(result.weights, desired)
+
+
+def test_online_gradients_walk_stored_states_with_current_weights():
+    """One unit, a frozen output: the path from the error at t back to step s is a product, written out."""
+    rng = np.random.default_rng(3)
+    layers = [{"kind": "simple_rnn", "activation": "tanh", "use_bias": True, "return_sequences": True}]
+    x, y, (k1, k2) = rng.standard_normal((1, 9, 1)), rng.standard_normal((1, 9, 1)), (2, 5)
+    weights = [np.array([[0.8]]), np.array([[0.6]]), np.array([0.1])]
+    states = [0.4]
+    pieces = online_gradients(layers, weights, x, y, initial_state=[[[0.4]]], tbptt=(k1, k2))
+    piece = next(pieces)
+    previous = 0
+    for boundary in (2, 4, 6, 8, 9):
+        w, u, b = (weight.item() for weight in weights)
+        for t in range(previous, boundary):
+            states.append(np.tanh(x[0, t, 0] * w + states[t] * u + b))
+        loss, d_w, d_u, d_b = 0.0, 0.0, 0.0, 0.0
+        for t in range(previous, boundary):
+            error = states[t + 1] - y[0, t, 0]
+            loss += error**2 / 9
+            for s in range(max(0, boundary - k2), t + 1):
+                path = np.prod([1 - states[r + 1] ** 2 for r in range(s, t + 1)]) * u ** (t - s)
+                d_w += 2 / 9 * error * path * x[0, s, 0]
+                d_u += 2 / 9 * error * path * states[s]
+                d_b += 2 / 9 * error * path
+        assert_allclose(piece.loss, loss, rtol=1e-12)
+        assert_allclose(piece.final_state[0], [[states[-1]]], rtol=1e-12)
+        assert_allclose([d.item() for d in piece.weights], [d_w, d_u, d_b], rtol=1e-12)
+        weights = [weight - 0.5 * d for weight, d in zip(weights, piece.weights, strict=True)]
+        previous = boundary
+        if boundary < 9:
+            piece = pieces.send(weights)
+    with pytest.raises(StopIteration) as end:
+        pieces.send(weights)
+    assert_allclose(end.value.value[0], [[states[-1]]], rtol=1e-12)
