@@ -1,9 +1,9 @@
 """Files that are either whole or refused: an atomic write, and arrays with a strict header in a safetensors file.
 
-The container is a safetensors file whose metadata holds one entry, ``fastrnn``: JSON of the format's version, the kind of
-contents, a SHA-256 and a header. The digest is over the whole file with 64 zeros in its own place, so that no bit of the
-file can change unseen. One entry, because safetensors writes several in random order, and equal contents should give
-equal files.
+The container is a safetensors file whose metadata holds one entry, ``fastrnn``: JSON of the format's version, the kind
+of contents, a SHA-256 and a header. The digest is over the whole file with 64 zeros in the digest's own place, so that
+no bit of the file can change unseen. One entry, because safetensors writes several in random order, and equal contents
+should give equal files.
 """
 
 import contextlib
@@ -81,7 +81,7 @@ def atomic_write(path: FilePath, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
-            temporary.replace(target)
+            os.replace(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -137,14 +137,14 @@ def read_tensors(path: FilePath, header_type: type[Header]) -> tuple[dict[str, A
     Raises
     ------
     FileFormatError
-        Anything but a whole, unchanged file of this kind. A file that is not ours is refused before its arrays are read.
+        Anything but a whole, unchanged file of this kind; another program's is refused before its arrays are read.
     OSError
         The subclass that fits: no such file, a folder, no permission.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    expected = f"a {_kind(header_type)} file written by fastrnn"
+    expected = f"a file of kind {_kind(header_type)!r} written by fastrnn"
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
@@ -238,5 +238,5 @@ def _read_envelope(path: FilePath, header: bytes, kind: str, expected: str) -> _
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FileFormatError(path, f"not a safetensors file, or damaged ({error})", expected) from error
     if envelope.kind != kind:
-        raise FileFormatError(path, f"a {envelope.kind} file", expected)
+        raise FileFormatError(path, f"a file of kind {envelope.kind!r}", expected)
     return envelope

@@ -86,7 +86,7 @@ class Lowering:
         common: dict[str, Any] = {
             "inputs": inputs, "units": units, "steps": plan.steps, "activation": ACTIVATIONS[layer.activation],
             "use_bias": layer.use_bias, "trains": self.trains, "wants_d_input": self.d_output is not None,
-            "product": product.address(plan.network.dtype),
+            "product": product.address(plan.network.dtype), "nothing": plan.nothing,
             "input": self.output.buffer, "input_stride": self.output.stride, "input_first": self.output.first,
             "packed_kernel": plan.zeros(inputs * self.padded(units)), "packed_bias": plan.zeros(self.padded(units)),
         }  # fmt: skip

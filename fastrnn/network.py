@@ -28,6 +28,7 @@ class Network:
     def __init__(self, layers: Sequence[Layer], input_size: int, dtype: str, seed: int) -> None:
         self.layers, self.input_size, self.dtype = tuple(layers), input_size, dtype
         self.input_sizes = [input_size, *(layer.output_size for layer in layers)][: len(layers)]
+        self.widths = [*self.input_sizes, layers[-1].output_size]
         self.output_size = layers[-1].output_size
         self.every_step = all(layer.return_sequences for layer in layers if isinstance(layer, SimpleRNN))
         self.recurrent_layers = sum(isinstance(layer, SimpleRNN) for layer in layers)

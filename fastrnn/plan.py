@@ -131,6 +131,7 @@ class Plan:
     def _build(self, emits: bool) -> None:
         network, training = self.network, self.training
         columns = len(self._codes)
+        self.nothing = self.zeros(max(padded(size, LANES_OF[network.dtype]) for size in network.widths))
         self._input = self.zeros(self.steps * self.rows * network.input_size)
         self._batch = self.spec(
             batch.BATCH,

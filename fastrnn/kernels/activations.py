@@ -1,46 +1,40 @@
-"""Activations over rows of numbers: the function with the bias added first, and the derivative expressed in the outputs."""
+"""Activations over vectors, and their derivatives expressed in the outputs."""
 
 from __future__ import annotations
 
 from numba import njit
 
 from fastrnn.kernels.maths import sigmoid, tanh
-from fastrnn.kernels.vector import lanes, load, maximum, select_less, store
+from fastrnn.kernels.vector import WIDE, lanes, load, load_wide, maximum, select_less, store
 
 ACTIVATIONS = {"linear": 0, "tanh": 1, "sigmoid": 2, "relu": 3}
-_TANH, _SIGMOID, _RELU = 1, 2, 3
+_LINEAR, _TANH, _SIGMOID, _RELU = 0, 1, 2, 3
 
 
 @njit
-def activate(code, values, bias, rows, width):
-    """``values = f(values + bias)`` in place.
-
-    ``values`` (rows, width), read and written; ``bias`` (width), read; ``width`` whole vectors.
-    """
-    step = lanes(values)
-    count = rows * width
-    b = 0
-    i = 0
+def activated(code, value):
+    """``f(value)`` of a vector."""
     if code == _TANH:
-        while i < count:
-            store(values, i, tanh(load(values, i) + load(bias, b)))
-            i += step
-            b = b + step if b + step < width else 0
-    elif code == _SIGMOID:
-        while i < count:
-            store(values, i, sigmoid(load(values, i) + load(bias, b)))
-            i += step
-            b = b + step if b + step < width else 0
-    elif code == _RELU:
-        while i < count:
-            store(values, i, maximum(load(values, i) + load(bias, b), 0.0))
-            i += step
-            b = b + step if b + step < width else 0
-    else:
-        while i < count:
-            store(values, i, load(values, i) + load(bias, b))
-            i += step
-            b = b + step if b + step < width else 0
+        return tanh(value)
+    if code == _SIGMOID:
+        return sigmoid(value)
+    if code == _RELU:
+        return maximum(value, 0.0)
+    return value
+
+
+@njit
+def activate(code, values, count):
+    """``values = f(values)`` in place, over ``count`` numbers (whole vectors)."""
+    if code == _LINEAR:
+        return
+    i = 0
+    while i + WIDE * lanes(values) <= count:
+        store(values, i, activated(code, load_wide(values, i)))
+        i += WIDE * lanes(values)
+    while i < count:
+        store(values, i, activated(code, load(values, i)))
+        i += lanes(values)
 
 
 @njit

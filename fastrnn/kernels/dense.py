@@ -23,7 +23,7 @@ from fastrnn.kernels.rows import add_column_sums, padded_width
 from fastrnn.kernels.vector import fields, lanes, load, store
 
 DENSE = record(
-    "inputs units steps activation use_bias every_step wants_d_input windowed_d_input product gram "
+    "inputs units steps activation use_bias every_step wants_d_input windowed_d_input product gram nothing "
     "input input_stride input_first output d_output d_input kernel bias packed_kernel packed_bias packed_kernel_back d_kernel d_bias trains"
 )
 
@@ -64,10 +64,10 @@ def dense_forward(real, call, spec):
     output = at(s.output, real, (first * c.rows + low) * width)
     call_product(
         s.product, inputs, s.input_stride, c.rows * s.input_stride, at(s.packed_kernel, real),
-        output, width, c.rows * width, high - low, last - first, s.units, s.inputs, 0,
+        at(s.packed_bias, real), output, width, c.rows * width, high - low, last - first, s.units, s.inputs, 0,
     )  # fmt: skip
     for t in range(first, last):
-        activate(s.activation, at(s.output, real, (t * c.rows + low) * width), at(s.packed_bias, real), high - low, width)
+        activate(s.activation, at(s.output, real, (t * c.rows + low) * width), (high - low) * width)
 
 
 @operation(DENSE)
@@ -92,7 +92,7 @@ def dense_backward(real, call, spec):
         place = first - c.first if s.windowed_d_input != 0 and s.every_step != 0 else first
         call_product(
             s.product, at(s.d_output, real, (first * c.rows + low) * width), width, c.rows * width, at(s.packed_kernel_back, real),
-            at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back, high - low, last - first, s.inputs, s.units, 0,
+            at(s.nothing, real), at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back, high - low, last - first, s.inputs, s.units, 0,
         )  # fmt: skip
 
 

@@ -26,11 +26,12 @@ from numba import njit
 from fastrnn.kernels.activations import activate, derivative
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.product import BLOCK, ROW_UNIT, ROWS, call_gram, call_product, pack
+from fastrnn.kernels.row import row_forward, row_product
 from fastrnn.kernels.rows import add, add_column_sums, copy, fill, padded_width
-from fastrnn.kernels.vector import fields, integers_at, lanes, load, splat, store
+from fastrnn.kernels.vector import fields, integers_at, lanes, load, offset, splat, store
 
 ELMAN = record(
-    "inputs units steps activation use_bias return_sequences has_lengths start is_top wants_d_input whole_d_input whole_d_output wants_d_initial product gram "
+    "inputs units steps activation use_bias return_sequences has_lengths start is_top wants_d_input whole_d_input whole_d_output wants_d_initial product gram nothing "
     "input input_stride input_first h lengths initial order d_output carry d_pre d_input d_initial "
     "kernel recurrent_kernel bias packed_kernel packed_recurrent packed_bias packed_kernel_back packed_recurrent_back "
     "d_kernel d_recurrent_kernel d_bias trains"
@@ -87,7 +88,6 @@ def elman_forward(real, call, spec):
     rows = high - low
     if rows == 0:
         return
-    bias = at(s.packed_bias, real)
     recurrent = at(s.packed_recurrent, real)
     for start in range(c.first, c.last, max(1, BLOCK // rows)):
         steps = min(max(1, BLOCK // rows), c.last - start)
@@ -95,13 +95,17 @@ def elman_forward(real, call, spec):
         after = at(s.h, real, ((start + 1) * c.rows + low) * width)
         call_product(
             s.product, inputs, s.input_stride, c.rows * s.input_stride, at(s.packed_kernel, real),
-            after, width, c.rows * width, rows, steps, s.units, s.inputs, 0,
+            at(s.packed_bias, real), after, width, c.rows * width, rows, steps, s.units, s.inputs, 0,
         )  # fmt: skip
         for t in range(start, start + steps):
             before = at(s.h, real, (t * c.rows + low) * width)
             after = at(s.h, real, ((t + 1) * c.rows + low) * width)
-            call_product(s.product, before, width, 0, recurrent, after, width, 0, rows, 1, s.units, s.units, 1)
-            activate(s.activation, after, bias, rows, width)
+            if rows < ROW_UNIT:
+                for row in range(rows):
+                    row_forward(s.activation, offset(before, row * width), recurrent, offset(after, row * width), s.units)
+            else:
+                call_product(s.product, before, width, 0, recurrent, after, after, width, 0, rows, 1, s.units, s.units, 1)
+                activate(s.activation, after, rows * width)
             if s.has_lengths != 0:
                 for row in range(rows):
                     if t >= integers_at(s.lengths)[low + row]:
@@ -149,7 +153,11 @@ def elman_backward(real, call, spec):
                     fill(at(s.d_pre, real, ((t - c.first) * c.rows + low + row) * width), width, splat(real, 0.0))
         if t > c.pass_first or s.wants_d_initial != 0:
             earlier = at(s.carry, real, (((t + 1) & 1) * c.rows + low) * width)
-            call_product(s.product, d_pre, width, 0, recurrent, earlier, width, 0, rows, 1, s.units, s.units, 0)
+            if rows < ROW_UNIT:
+                for row in range(rows):
+                    row_product(offset(d_pre, row * width), recurrent, offset(earlier, row * width), s.units)
+            else:
+                call_product(s.product, d_pre, width, 0, recurrent, at(s.nothing, real), earlier, width, 0, rows, 1, s.units, s.units, 0)
             if s.has_lengths != 0:
                 for row in range(rows):
                     if t >= integers_at(s.lengths)[low + row]:
@@ -161,7 +169,7 @@ def elman_backward(real, call, spec):
         place = window if s.whole_d_input != 0 else window - c.first
         call_product(
             s.product, at(s.d_pre, real, ((window - c.first) * c.rows + low) * width), width, c.rows * width,
-            at(s.packed_kernel_back, real), at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back,
+            at(s.packed_kernel_back, real), at(s.nothing, real), at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back,
             rows, c.last - window, s.inputs, s.units, s.whole_d_input,
         )  # fmt: skip
 

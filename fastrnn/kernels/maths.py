@@ -2,6 +2,10 @@
 
 One ULP is the distance between neighbouring numbers at the exact result. The bounds hold wherever the exact result is a normal
 number. NaN gives NaN, infinities give the limits.
+
+All three rest on ``e**x = 2**n e**r`` with ``n = round(x / ln 2)``, so that ``|r| <= ln(2) / 2``; ``r`` is formed with ln 2 in two parts (Cody
+and Waite 1980), and ``e**r - 1 = r + r**2 P(r)`` with the polynomial ``P`` of least relative error, found by Remez's
+algorithm: 1.3e-8 with five coefficients (float32), 1.8e-17 with ten (float64).
 """
 
 from __future__ import annotations
@@ -13,38 +17,63 @@ from fastrnn.kernels.vector import (
     Vector,
     absolute,
     copy_sign,
+    exponent_bits,
     fma,
     maximum,
     minimum,
-    nearest,
-    power_of_two,
     quotient,
+    select_less,
 )
-
-_LOG2_E = 1.4426950408889634
-_LN2_32 = (0.693359375, -2.12194440e-4)
-_LN2_64 = (6.93145751953125e-1, 1.42860682030941723212e-6)
 
 
 def exp(x):
-    """``e**x``, at most 2 ULP; 0 far below the normal numbers and infinity above the largest.
-
-    ``e**x = 2**n * e**r`` with ``n = round(x / ln 2)``, so that ``|r| <= ln(2) / 2``; ``r`` is formed with ln 2 in two parts (Cody
-    and Waite 1980) and ``e**r`` is its Taylor series. The power is applied in two halves, so that ``n`` may pass the
-    exponents' range.
-    """
+    """``e**x``, at most 2 ULP; 0 far below the normal numbers, infinity above the largest."""
 
 
 def tanh(x):
-    """Hyperbolic tangent, at most 4 ULP.
-
-    ``tanh |x| = m / (m + 2)`` with ``m = e**2|x| - 1 = 2**n (e**r - 1) + (2**n - 1)``: the same reduction as in ``exp``, and nothing
-    cancels.
-    """
+    """Hyperbolic tangent, at most 4 ULP: ``m / (m + 2)`` with ``m = e**2|x| - 1 = 2**n (e**r - 1) + (2**n - 1)``; nothing cancels."""
 
 
 def sigmoid(x):
-    """Logistic function ``1 / (1 + e**-x)``, at most 4 ULP (of the small values far left, too)."""
+    """Logistic function ``1 / (1 + e**-x)``, at most 4 ULP: ``1 / (1 + e)`` or, left of 0, ``e / (1 + e)`` with ``e = e**-|x|``."""
+
+
+_LOG2_E = 1.4426950408889634
+_COEFFICIENTS = {
+    True: (
+        0.0013882521767132332,
+        0.008366520575743604,
+        0.0416671998550661,
+        0.16666543621031182,
+        0.4999999815405962,
+    ),
+    False: (
+        2.5053773975691707e-08,
+        2.762603787615894e-07,
+        2.7557407545020758e-06,
+        2.4801505273827253e-05,
+        0.00019841269719005343,
+        0.0013888888931564846,
+        0.008333333333389552,
+        0.04166666666657676,
+        0.16666666666666588,
+        0.5000000000000006,
+    ),
+}
+
+
+class _Facts:
+    """What the reduction needs to know of a precision: ln 2 in two parts, the shift that rounds, the coefficients."""
+
+    def __init__(self, real):
+        single = real == float32
+        self.ln2_high, self.ln2_low = (0.693359375, -2.12194440e-4) if single else (6.93145751953125e-1, 1.42860682030941723212e-6)
+        self.bias = 127.0 if single else 1023.0
+        self.magic = 1.5 * 2.0**23 if single else 1.5 * 2.0**52
+        self.coefficients = _COEFFICIENTS[single]
+        self.lowest, self.highest = (-104.0, 89.0) if single else (-746.0, 710.0)
+        self.flush = -88.0 if single else -709.0
+        self.saturation = 10.0 if single else 20.0
 
 
 def _polynomial(x, coefficients):
@@ -64,33 +93,40 @@ def _polynomial_of(x, coefficients):
     return horner
 
 
-_EXP_32 = (1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0)
-_EXP_64 = (
-    1 / 6227020800,
-    1 / 479001600,
-    1 / 39916800,
-    1 / 3628800,
-    1 / 362880,
-    1 / 40320,
-    *_EXP_32,
-)
+def _reduce(x, scale):
+    """``(2**n, e**r - 1)`` with ``e**(scale x) = 2**n e**r``; ``n + bias`` must be an exponent, 0 standing for ``2**n = 0``."""
+
+
+@overload(_reduce)
+def _reduce_of(x, scale):
+    facts = _Facts(x.real)
+    ln2_high, ln2_low, coefficients = facts.ln2_high, facts.ln2_low, facts.coefficients
+    shift = facts.magic + facts.bias
+
+    def reduce(x, scale):
+        shifted = fma(x, scale * _LOG2_E, shift)
+        n = shifted - shift
+        r = fma(n, -ln2_low, fma(n, -ln2_high, x * scale))
+        return exponent_bits(shifted), fma(r * r, _polynomial(r, coefficients), r)
+
+    return reduce
 
 
 @overload(exp)
 def _exp(x):
     if not isinstance(x, Vector):
         return None
-    single = x.real == float32
-    low, high = (-104.0, 89.0) if single else (-746.0, 710.0)
-    ln2_high, ln2_low = _LN2_32 if single else _LN2_64
-    coefficients = _EXP_32 if single else _EXP_64
+    facts = _Facts(x.real)
+    lowest, highest, bias, magic = facts.lowest, facts.highest, facts.bias, facts.magic
+    ln2_high, ln2_low, coefficients = facts.ln2_high, facts.ln2_low, facts.coefficients
 
     def exponential(x):
-        x = maximum(minimum(x, high), low)
-        n = nearest(x * _LOG2_E)
+        x = maximum(minimum(x, highest), lowest)
+        n = fma(x, _LOG2_E, magic) - magic
+        half = fma(n, 0.5, magic) - magic
         r = fma(n, -ln2_low, fma(n, -ln2_high, x))
-        half = nearest(n * 0.5)
-        return _polynomial(r, coefficients) * power_of_two(half) * power_of_two(n - half)
+        grown = fma(r * r, _polynomial(r, coefficients), r) + 1.0
+        return grown * exponent_bits(half + (magic + bias)) * exponent_bits(n - half + (magic + bias))
 
     return exponential
 
@@ -99,18 +135,12 @@ def _exp(x):
 def _tanh(x):
     if not isinstance(x, Vector):
         return None
-    single = x.real == float32
-    limit = 10.0 if single else 20.0
-    ln2_high, ln2_low = _LN2_32 if single else _LN2_64
-    coefficients = _EXP_32[:-2] if single else _EXP_64[:-2]
+    saturation = _Facts(x.real).saturation
 
     def hyperbolic(x):
-        size = minimum(absolute(x), limit) * 2.0
-        n = nearest(size * _LOG2_E)
-        r = fma(n, -ln2_low, fma(n, -ln2_high, size))
-        power = power_of_two(n)
-        minus_one = fma(power, fma(r * r, _polynomial(r, coefficients), r), power - 1.0)
-        return copy_sign(quotient(minus_one, minus_one + 2.0), x)
+        power, grown = _reduce(minimum(absolute(x), saturation), 2.0)
+        m = fma(power, grown, power - 1.0)
+        return copy_sign(quotient(m, m + 2.0), x)
 
     return hyperbolic
 
@@ -119,8 +149,11 @@ def _tanh(x):
 def _sigmoid(x):
     if not isinstance(x, Vector):
         return None
+    flush = _Facts(x.real).flush
 
     def logistic(x):
-        return 1.0 / (exp(0.0 - x) + 1.0)
+        power, grown = _reduce(maximum(0.0 - absolute(x), flush), 1.0)
+        e = fma(power, grown, power)
+        return quotient(select_less(x, 0.0, e, 1.0), e + 1.0)
 
     return logistic

@@ -78,14 +78,14 @@ def pack(source, row_stride, column_stride, terms, columns, packed, thread, thre
                 j += 1
 
 
-@routine("piippiiiiiii")
+@routine("piipppiiiiiii")
 @njit
-def product(a, a_stride, a_step, packed, c, c_stride, c_step, rows, steps, columns, terms, accumulate):
-    """``c = a @ matrix`` or ``c += a @ matrix`` for ``steps`` blocks of ``rows`` rows each.
+def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps, columns, terms, accumulate):
+    """``c = start + a @ matrix``, or ``c += a @ matrix``, for ``steps`` blocks of ``rows`` rows each.
 
     ``a``: row r of block s at ``a + s * a_step + r * a_stride``, read. ``packed``: the matrix (terms, columns) in panels, read.
-    ``c``: laid out like ``a`` with strides of its own, padded(columns) wide, written (and read if ``accumulate``); must not
-    overlap ``a``.
+    ``start``: one row, padded(columns) wide, read unless ``accumulate``. ``c``: laid out like ``a`` with strides of its own,
+    padded(columns) wide, written (and read if ``accumulate``); must not overlap ``a``.
     """
     width = lanes(a)
     vectors = (columns + width - 1) // width
@@ -96,14 +96,17 @@ def product(a, a_stride, a_step, packed, c, c_stride, c_step, rows, steps, colum
         k = 0
         while k < terms:
             block = min(BLOCK, terms - k)
-            add = 1 if accumulate != 0 or k > 0 else 0
+            fresh = accumulate == 0 and k == 0
             for s in range(steps):
                 r = 0
                 while r < rows:
                     height = _tile_rows(rows - r)
                     a_rows = offset(a, s * a_step + r * a_stride + k)
                     c_rows = offset(c, s * c_step + r * c_stride + first * width)
-                    _tile(height, across, a_rows, a_stride, offset(panel, k * across * width), across * width, c_rows, c_stride, block, add)
+                    _tile(
+                        height, across, a_rows, a_stride, offset(panel, k * across * width), across * width,
+                        offset(start, first * width) if fresh else c_rows, 0 if fresh else c_stride, c_rows, c_stride, block,
+                    )  # fmt: skip
                     r += height
             k += block
         first += across
@@ -138,16 +141,23 @@ def gram(a, a_stride, d, d_stride, out, columns, first_row, last_row, terms, scr
                 a_rows = offset(a, k * a_stride + m)
                 target = offset(out, m * columns + first * width)
                 if whole:
-                    _tile_of_transposed(height, across, a_rows, a_stride, scratch, across * width, target, columns, block, 1)
+                    _tile_of_transposed(
+                        height, across, a_rows, a_stride, scratch, across * width, target, columns, target, columns, block
+                    )  # fmt: skip
                 else:
-                    _tile_of_transposed(height, across, a_rows, a_stride, scratch, across * width, edge, across * width, block, 0)
                     for r in range(height):
                         for j in range(columns_here):
-                            target[r * columns + j] += edge[r * across * width + j]
+                            edge[r * across * width + j] = target[r * columns + j]
+                    _tile_of_transposed(
+                        height, across, a_rows, a_stride, scratch, across * width, edge, across * width, edge, across * width, block
+                    )  # fmt: skip
+                    for r in range(height):
+                        for j in range(columns_here):
+                            target[r * columns + j] = edge[r * across * width + j]
                 m += height
             k += block
         first += across
 
 
-call_product = routine_caller("piippiiiiiii")
+call_product = routine_caller("piipppiiiiiii")
 call_gram = routine_caller("pipipiiiip")

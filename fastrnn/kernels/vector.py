@@ -1,6 +1,6 @@
 """Explicit vectors for Numba: the one file that emits LLVM IR.
 
-A ``Vector`` is a register of ``LANES[real]`` numbers. Numba sees it as a type of its own whose data model is LLVM's vector
+A ``Vector`` is one or more registers of ``LANES[real]`` numbers. Numba sees it as a type of its own whose data model is LLVM's vector
 type, so that a kernel written with the functions below stays in registers as wide as the processor has, without the
 256-bit preference of LLVM's own loop vectoriser. Pointers are Numba's ``CPointer``: ``p[i]`` reads or writes
 one number without the negative-index handling that array indexing carries.
@@ -26,6 +26,7 @@ from fastrnn.kernels.target import TARGET
 
 LANES = {float32: TARGET.vector_bytes // 4, float64: TARGET.vector_bytes // 8}
 _BYTES = {float32: 4, float64: 8}
+WIDE = 4 if TARGET.registers == 32 else 2
 LANES_OF = {"float32": LANES[float32], "float64": LANES[float64]}
 LLVM_REAL = {float32: ir.FloatType(), float64: ir.DoubleType()}
 LLVM_BITS = {float32: ir.IntType(32), float64: ir.IntType(64)}
@@ -34,24 +35,25 @@ _I64 = ir.IntType(64)
 
 
 class Vector(types.Type):
-    """A register of ``LANES[real]`` numbers of type ``real`` (float32 or float64)."""
+    """``lanes`` numbers of type ``real`` (float32 or float64): a register, or for a wide vector several."""
 
-    def __init__(self, real):
-        self.real = real
-        super().__init__(name=f"Vector({real}x{LANES[real]})")
+    def __init__(self, real, lanes):
+        self.real, self.lanes = real, lanes
+        super().__init__(name=f"Vector({real}x{lanes})")
 
 
-VECTORS = {float32: Vector(float32), float64: Vector(float64)}
+def _vector(real, registers=1):
+    return Vector(real, LANES[real] * registers)
+
+
+def _llvm_vector(kind):
+    return ir.VectorType(LLVM_REAL[kind.real], kind.lanes)
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, ir.VectorType(LLVM_REAL[fe_type.real], LANES[fe_type.real]))
-
-
-def _llvm_vector(real):
-    return ir.VectorType(LLVM_REAL[real], LANES[real])
+        super().__init__(dmm, fe_type, _llvm_vector(fe_type))
 
 
 def _splat(builder, scalar, lanes):
@@ -66,16 +68,16 @@ def _address(builder, pointer, real, offset):
     return builder.gep(base, [offset])
 
 
-def _load_vector(builder, pointer, real, offset):
-    address = _address(builder, pointer, real, offset)
-    value = builder.load(builder.bitcast(address, _llvm_vector(real).as_pointer()))
-    value.align = _BYTES[real]
+def _load_vector(builder, pointer, kind, offset):
+    address = _address(builder, pointer, kind.real, offset)
+    value = builder.load(builder.bitcast(address, _llvm_vector(kind).as_pointer()))
+    value.align = _BYTES[kind.real]
     return value
 
 
 def _store_vector(builder, value, pointer, real, offset):
     address = _address(builder, pointer, real, offset)
-    store = builder.store(value, builder.bitcast(address, _llvm_vector(real).as_pointer()))
+    store = builder.store(value, builder.bitcast(address, value.type.as_pointer()))
     store.align = _BYTES[real]
 
 
@@ -100,15 +102,21 @@ def _multiply_add(builder, a, b, c):
 # ---------------------------------------------------------------------------------------------- memory
 
 
-@intrinsic
-def load(typingctx, pointer, offset):
-    """The vector at ``pointer + offset`` (an offset in numbers, of any alignment)."""
-    real = pointer.dtype
+def _loader(registers, doc):
+    def load(typingctx, pointer, offset):
+        kind = _vector(pointer.dtype, registers)
 
-    def codegen(context, builder, sig, args):
-        return _load_vector(builder, args[0], real, args[1])
+        def codegen(context, builder, sig, args):
+            return _load_vector(builder, args[0], kind, args[1])
 
-    return VECTORS[real](pointer, int64), codegen
+        return kind(pointer, int64), codegen
+
+    load.__doc__ = doc
+    return intrinsic(load)
+
+
+load = _loader(1, "The vector at ``pointer + offset`` (an offset in numbers, of any alignment).")
+load_wide = _loader(WIDE, "As `load`, `WIDE` registers at once: their instructions alternate, which hides the latency of long chains.")
 
 
 @intrinsic
@@ -120,7 +128,7 @@ def store(typingctx, pointer, offset, value):
         _store_vector(builder, args[2], args[0], real, args[1])
         return context.get_dummy_value()
 
-    return types.void(pointer, int64, VECTORS[real]), codegen
+    return types.void(pointer, int64, value), codegen
 
 
 @intrinsic
@@ -176,18 +184,18 @@ def doubles_at(typingctx, address):
 @intrinsic
 def splat(typingctx, pointer, number):
     """A vector (of the type that ``pointer`` points to) with ``number`` in every lane."""
-    real = pointer.dtype if isinstance(pointer, types.CPointer) else pointer.real
+    real = pointer.dtype
 
     def codegen(context, builder, sig, args):
         return _splat(builder, args[1], LANES[real])
 
-    return VECTORS[real](pointer, real), codegen
+    return _vector(real)(pointer, real), codegen
 
 
 @intrinsic
 def lanes(typingctx, like):
-    """Number of lanes of the vectors of ``like`` (a pointer or a vector): a constant of the compiled code."""
-    count = LANES[like.dtype if isinstance(like, types.CPointer) else like.real]
+    """Number of lanes of the vectors that `load` gives for the pointer ``like``: a constant of the compiled code."""
+    count = LANES[like.dtype]
 
     def codegen(context, builder, sig, args):
         return _I64(count)
@@ -197,8 +205,8 @@ def lanes(typingctx, like):
 
 @intrinsic
 def real_of(typingctx, like, number):
-    """``number`` in the precision of ``like`` (a pointer or a vector)."""
-    real = like.dtype if isinstance(like, types.CPointer) else like.real
+    """``number`` in the precision of the pointer ``like``."""
+    real = like.dtype
 
     def codegen(context, builder, sig, args):
         return context.cast(builder, args[1], number, real)
@@ -209,17 +217,17 @@ def real_of(typingctx, like, number):
 # ---------------------------------------------------------------------------------------------- arithmetic
 
 
-def _as_vector(context, builder, value, given, real):
-    """``value`` as a vector: a number fills every lane."""
+def _as_vector(context, builder, value, given, kind):
+    """``value`` as a vector of a kind: a number fills every lane."""
     if isinstance(given, Vector):
         return value
-    return _splat(builder, context.cast(builder, value, given, real), LANES[real])
+    return _splat(builder, context.cast(builder, value, given, kind.real), kind.lanes)
 
 
-def _real_among(arguments):
+def _kind_among(arguments):
     for argument in arguments:
         if isinstance(argument, Vector):
-            return argument.real
+            return argument
     return None
 
 
@@ -229,14 +237,14 @@ def _operator(symbol, emit):
     @infer_global(symbol)
     class _Template(AbstractTemplate):
         def generic(self, args, kws):
-            real = _real_among(args)
-            if real is not None and len(args) == 2 and all(isinstance(a, Vector | types.Number) for a in args):
-                return signature(VECTORS[real], *args)
+            kind = _kind_among(args)
+            if kind is not None and len(args) == 2 and all(a == kind or isinstance(a, types.Number) for a in args):
+                return signature(kind, *args)
             return None
 
     def lower(context, builder, sig, args):
-        real = sig.return_type.real
-        return emit(builder, *(_as_vector(context, builder, a, t, real) for a, t in zip(args, sig.args, strict=True)))
+        kind = sig.return_type
+        return emit(builder, *(_as_vector(context, builder, a, t, kind) for a, t in zip(args, sig.args, strict=True)))
 
     lower_builtin(symbol, Vector, Vector)(lower)
     lower_builtin(symbol, Vector, types.Number)(lower)
@@ -251,12 +259,12 @@ _operator(operator.truediv, ir.IRBuilder.fdiv)
 
 def _lanewise(emit, *arguments):
     """Signature and code of an operation lane by lane: ``emit(builder, *vectors)``; a number fills every lane."""
-    real = _real_among(arguments)
+    kind = _kind_among(arguments)
 
     def codegen(context, builder, sig, args):
-        return emit(builder, *(_as_vector(context, builder, a, t, real) for a, t in zip(args, sig.args, strict=True)))
+        return emit(builder, *(_as_vector(context, builder, a, t, kind) for a, t in zip(args, sig.args, strict=True)))
 
-    return VECTORS[real](*arguments), codegen
+    return kind(*arguments), codegen
 
 
 @intrinsic
@@ -303,8 +311,41 @@ def copy_sign(typingctx, a, sign):
 
 @intrinsic
 def square_root(typingctx, a):
-    """The correctly rounded square root of ``a``."""
-    return _lanewise(lambda builder, a: _call(builder, f"llvm.sqrt.{_suffix(a.type)}", a.type, [a]), a)
+    """The square root of ``a``, at most 1 ULP; 0 for a float32 below the normal numbers.
+
+    As for `quotient`, an estimate (AVX-512, float32) and one Newton step, of the reciprocal root here, cost a fraction of the instruction.
+    """
+
+    def emit(builder, a):
+        if TARGET.vector_bytes != 64 or isinstance(a.type.element, ir.DoubleType):
+            return _call(builder, f"llvm.sqrt.{_suffix(a.type)}", a.type, [a])
+        normal = _splat(builder, a.type.element(2.0**-126), a.type.count)
+        half = _splat(builder, a.type.element(0.5), a.type.count)
+        estimate = _estimate(builder, "llvm.x86.avx512.rsqrt14.ps.512", a)
+        root = builder.fmul(a, estimate)
+        rest = _multiply_add(builder, builder.fneg(root), root, a)
+        better = _multiply_add(builder, rest, builder.fmul(estimate, half), root)
+        return builder.select(builder.fcmp_ordered("<", a, normal), ir.Constant(a.type, [0.0] * a.type.count), better)
+
+    return _lanewise(emit, a)
+
+
+def _estimate(builder, name, a):
+    """Call one of AVX-512's estimates (16 lanes at a time) on all lanes."""
+    nothing = ir.Constant(a.type, ir.Undefined)
+    parts = []
+    for start in range(0, a.type.count, 16):
+        part = builder.shuffle_vector(a, nothing, _mask(range(start, start + 16)))
+        undefined = ir.Constant(part.type, ir.Undefined)
+        parts.append(_call(builder, name, part.type, [part, undefined, ir.Constant(ir.IntType(16), -1)]))
+    while len(parts) > 1:
+        joined = _mask(range(2 * parts[0].type.count))
+        parts = [builder.shuffle_vector(x, y, joined) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
+
+
+def _mask(places):
+    return ir.Constant(ir.VectorType(_I32, len(places)), list(places))
 
 
 @intrinsic
@@ -318,8 +359,7 @@ def quotient(typingctx, a, b):
     def emit(builder, a, b):
         if TARGET.vector_bytes != 64 or isinstance(a.type.element, ir.DoubleType):
             return builder.fdiv(a, b)
-        everything = ir.Constant(ir.IntType(16), -1)
-        estimate = _call(builder, "llvm.x86.avx512.rcp14.ps.512", a.type, [b, ir.Constant(a.type, ir.Undefined), everything])
+        estimate = _estimate(builder, "llvm.x86.avx512.rcp14.ps.512", b)
         first = builder.fmul(a, estimate)
         rest = _multiply_add(builder, builder.fneg(b), first, a)
         return _multiply_add(builder, rest, estimate, first)
@@ -328,34 +368,19 @@ def quotient(typingctx, a, b):
 
 
 @intrinsic
-def nearest(typingctx, a):
-    """``a`` rounded to the nearest whole number, ties to even (``|a|`` below 2^22 in float32, 2^51 in float64)."""
+def exponent_bits(typingctx, shifted):
+    """The number whose exponent field is the lowest bits of ``shifted``, its mantissa 0.
 
-    def emit(builder, a):
-        magic = 1.5 * 2.0**23 if isinstance(a.type.element, ir.FloatType) else 1.5 * 2.0**52
-        shift = _splat(builder, a.type.element(magic), a.type.count)
-        return builder.fsub(builder.fadd(a, shift), shift)
-
-    return _lanewise(emit, a)
-
-
-@intrinsic
-def power_of_two(typingctx, n):
-    """``2**n`` for whole ``n`` in the range of normal numbers.
-
-    Adding the exponent's bias and a large power of two leaves ``n + bias`` in the lowest bits, which are then moved to the exponent.
+    ``shifted = 1.5 * 2**23 + bias + n`` (``2**52`` in float64) holds the whole number ``n + bias`` in its lowest bits: the result is ``2**n``.
     """
 
-    def emit(builder, n):
-        single = isinstance(n.type.element, ir.FloatType)
-        bits = ir.VectorType(_I32 if single else _I64, n.type.count)
-        mantissa, magic = (23, 1.5 * 2.0**23 + 127) if single else (52, 1.5 * 2.0**52 + 1023)
-        shifted = builder.fadd(n, _splat(builder, n.type.element(magic), n.type.count))
-        return builder.bitcast(
-            builder.shl(builder.bitcast(shifted, bits), ir.Constant(bits, [mantissa] * bits.count)), n.type
-        )
+    def emit(builder, shifted):
+        single = isinstance(shifted.type.element, ir.FloatType)
+        bits = ir.VectorType(_I32 if single else _I64, shifted.type.count)
+        places = ir.Constant(bits, [23 if single else 52] * bits.count)
+        return builder.bitcast(builder.shl(builder.bitcast(shifted, bits), places), shifted.type)
 
-    return _lanewise(emit, n)
+    return _lanewise(emit, shifted)
 
 
 @intrinsic
@@ -377,8 +402,8 @@ def sum_lanes(typingctx, a):
         (value,) = args
         while value.type.count > 1:
             half = value.type.count // 2
-            pick = [ir.Constant(ir.VectorType(_I32, half), list(range(start, start + half))) for start in (0, half)]
-            low, high = (builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask) for mask in pick)
+            nothing = ir.Constant(value.type, ir.Undefined)
+            low, high = (builder.shuffle_vector(value, nothing, _mask(range(start, start + half))) for start in (0, half))
             value = builder.fadd(low, high)
         return builder.extract_element(value, _I32(0))
 
@@ -388,31 +413,17 @@ def sum_lanes(typingctx, a):
 # ---------------------------------------------------------------------------------------------- products
 
 
-def _emit_tile(builder, real, args, rows, vectors, split, transposed):
-    """One register tile: ``c[r, j] (+)= sum over k of a[r, k] * b[k, j]``, all sums in registers."""
-    a, a_stride, b, b_stride, c, c_stride, terms, accumulate = args
-    vector = _llvm_vector(real)
-    count = LANES[real]
-    cells = [(r, v) for r in range(rows) for v in range(vectors)]
-    c_at = [builder.add(builder.mul(c_stride, _I64(r)), _I64(v * count)) for r, v in cells]
-    zero = ir.Constant(vector, [0.0] * count)
-
-    before = builder.block
-    with builder.if_then(builder.icmp_signed("!=", accumulate, _I64(0))):
-        loaded = [_load_vector(builder, c, real, at) for at in c_at]
-        inside = builder.block
-    start = []
-    for value in loaded:
-        phi = builder.phi(vector)
-        phi.add_incoming(zero, before)
-        phi.add_incoming(value, inside)
-        start.append(phi)
+def _sum_tile(builder, real, shape, transposed, a, a_stride, b, b_stride, terms, start):
+    """Emit ``start[r, j] + sum over k of a[r, k] * b[k, j]`` for one register tile; returns the vectors, row by row."""
+    rows, vectors, split = shape
+    kind = _vector(real)
+    vector, count = _llvm_vector(kind), kind.lanes
     row_offset = [_I64(r) if transposed else builder.mul(a_stride, _I64(r)) for r in range(rows)]
 
     def add_term(k, sums):
         a_at = builder.mul(k, a_stride) if transposed else k
         b_at = builder.mul(k, b_stride)
-        columns = [_load_vector(builder, b, real, builder.add(b_at, _I64(v * count))) for v in range(vectors)]
+        columns = [_load_vector(builder, b, kind, builder.add(b_at, _I64(v * count))) for v in range(vectors)]
         out = []
         for r in range(rows):
             number = builder.load(_address(builder, a, real, builder.add(a_at, row_offset[r])))
@@ -431,7 +442,7 @@ def _emit_tile(builder, real, args, rows, vectors, split, transposed):
         carried = [builder.phi(vector) for _ in sums]
         after = []
         for part in range(width):
-            after += add_term(builder.add(k, _I64(part)), carried[part * len(cells) : (part + 1) * len(cells)])
+            after += add_term(builder.add(k, _I64(part)), carried[part * len(start) : (part + 1) * len(start)])
         after += carried[len(after) :]
         following = builder.add(k, _I64(width))
         k.add_incoming(following, head)
@@ -448,41 +459,73 @@ def _emit_tile(builder, real, args, rows, vectors, split, transposed):
             out.append(phi)
         return out
 
+    zero = ir.Constant(vector, [0.0] * count)
     whole = builder.and_(terms, _I64(-split))
-    sums = loop(_I64(0), whole, split, start + [zero] * (len(cells) * (split - 1)))
+    sums = loop(_I64(0), whole, split, start + [zero] * (len(start) * (split - 1)))
     if split > 1:
         sums = loop(whole, terms, 1, sums)
-    while len(sums) > len(cells):
+    while len(sums) > len(start):
         half = len(sums) // 2
         sums = [builder.fadd(x, y) for x, y in zip(sums[:half], sums[half:], strict=True)]
-    for at, value in zip(c_at, sums, strict=True):
-        _store_vector(builder, value, c, real, at)
+    return sums
 
 
 def matrix_tile(shapes, transposed):
     """An intrinsic that computes one register tile of a matrix product, of any of the given shapes.
 
-    ``tile(rows, vectors, a, a_stride, b, b_stride, c, c_stride, terms, accumulate)`` forms ``c[r, j] = sum over k of a[r, k] * b[k, j]`` for
-    ``rows`` rows and ``vectors`` vectors of columns, added to what ``c`` holds if ``accumulate`` is not 0. Strides are the distances
-    between rows as stored; ``transposed`` means that ``a`` is stored (k, r). ``shapes`` lists (rows, vectors, split): ``split``
-    partial sums over ``k`` modulo ``split`` hide the latency of the multiply-add where a tile has few cells of its own.
+    ``tile(rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms)`` forms ``c[r, j] = start[r, j] + sum over k of
+    a[r, k] * b[k, j]`` for ``rows`` rows and ``vectors`` vectors of columns, all sums in registers. Strides are the distances between
+    rows as stored; ``transposed`` means that ``a`` is stored (k, r). ``shapes`` lists (rows, vectors, split): ``split`` partial
+    sums over ``k`` modulo ``split`` hide the latency of the multiply-add where a tile has few cells of its own.
     """
+
+    def emit(builder, real, shape, args):
+        a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms = args
+        kind = _vector(real)
+        cells = [(r, v * kind.lanes) for r in range(shape[0]) for v in range(shape[1])]
+        places = [builder.add(builder.mul(start_stride, _I64(r)), _I64(v)) for r, v in cells]
+        first = [_load_vector(builder, start, kind, place) for place in places]
+        sums = _sum_tile(builder, real, shape, transposed, a, a_stride, b, b_stride, terms, first)
+        for (r, v), value in zip(cells, sums, strict=True):
+            _store_vector(builder, value, c, real, builder.add(builder.mul(c_stride, _I64(r)), _I64(v)))
 
     def codegen(context, builder, sig, args):
         rows, vectors, *operands = args
         done = builder.append_basic_block("tile.done")
         switch = builder.switch(builder.add(builder.mul(rows, _I64(16)), vectors), done)
-        for shape_rows, shape_vectors, split in shapes:
-            block = builder.append_basic_block(f"tile.{shape_rows}x{shape_vectors}")
-            switch.add_case(_I64(shape_rows * 16 + shape_vectors), block)
+        for shape in shapes:
+            block = builder.append_basic_block(f"tile.{shape[0]}x{shape[1]}")
+            switch.add_case(_I64(shape[0] * 16 + shape[1]), block)
             builder.position_at_end(block)
-            _emit_tile(builder, sig.args[2].dtype, operands, shape_rows, shape_vectors, split, transposed)
+            emit(builder, sig.args[2].dtype, shape, operands)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    def tile(typingctx, rows, vectors, a, a_stride, b, b_stride, c, c_stride, terms, accumulate):
-        return types.void(int64, int64, a, int64, b, int64, c, int64, int64, int64), codegen
+    def tile(typingctx, rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms):
+        return types.void(int64, int64, a, int64, b, int64, start, int64, c, int64, int64), codegen
+
+    return intrinsic(tile)
+
+
+def row_tile(vectors, split):
+    """An intrinsic for a row times a panel whose result stays in registers.
+
+    ``tile(a, b, terms, start)`` returns the tuple of ``vectors`` vectors ``start[j] + sum over k of a[k] * b[k, j]``; ``b`` is stored ``vectors``
+    vectors a term, ``start`` is a tuple like the result.
+    """
+
+    def codegen(context, builder, sig, args):
+        a, b, terms, start = args
+        real = sig.args[0].dtype
+        stride = _I64(vectors * LANES[real])
+        sums = _sum_tile(
+            builder, real, (1, vectors, split), False, a, _I64(0), b, stride, terms, cgutils.unpack_tuple(builder, start, vectors)
+        )
+        return context.make_tuple(builder, sig.return_type, sums)
+
+    def tile(typingctx, a, b, terms, start):
+        return start(a, b, int64, start), codegen
 
     return intrinsic(tile)
 
