@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 FORMAT_VERSION = 1
 MAX_HEADER = 16 * 2**20  # bytes; a hostile file cannot make the reader parse more JSON than this
 _NO_DIGEST = "0" * 64
+_HOSTILE = (KeyError, MemoryError, OverflowError, RecursionError, TypeError, ValueError)
+"""What the two parsers raise, beside their own errors, for dtypes, sizes and depths that nobody writes in earnest."""
 
 Array = NDArray[Any]
 FilePath = str | os.PathLike[str]
@@ -162,10 +164,8 @@ def read_tensors(path: FilePath, header_type: type[Header]) -> tuple[dict[str, A
     try:
         header = msgspec.json.decode(envelope.header, type=header_type)
         tensors = load(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise FileFormatError(path, f"a header that does not fit: {error}", expected) from error
-    except (SafetensorError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
-        raise FileFormatError(path, f"arrays that do not fit: {error}", expected) from error
+    except (msgspec.DecodeError, SafetensorError, *_HOSTILE) as error:
+        raise FileFormatError(path, f"a header or arrays that do not fit ({error})", expected) from error
     return tensors, header
 
 
@@ -215,10 +215,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _savable(name: str, array: Array) -> Array:
-    """Return the array as safetensors' NumPy API needs it: that writes raw memory, whatever the strides."""
+    """Return the array C-contiguous: safetensors writes an array's memory as it is, whatever its strides."""
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(f"{name} is an array of {array.dtype}; expected floats, integers or bools of at most 64 bits")
-    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+    return np.asarray(array, order="C")
 
 
 def _kind(header_type: type[msgspec.Struct]) -> str:

@@ -40,7 +40,7 @@ class State(NamedTuple):
 
 
 class Lowering:
-    """Adds the layers' operations to a plan.
+    """Adds the operations of one shard's layers to a plan; the packed weights are all shards' together.
 
     Attributes
     ----------
@@ -51,30 +51,45 @@ class Lowering:
     initial_gradients : (B, padded units) for each recurrent layer, if wanted
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, rows: int, inputs: Array, lengths: Array, gradients: Array) -> None:
+        self.plan, self.rows, self.lengths = plan, rows, lengths
         self.lanes = LANES_OF[plan.network.dtype]
         self.states: list[State] = []
         self.initial_gradients: list[Array] = []
         network, training = plan.network, plan.training
         self.trains = training is not None
-        views = network.views(plan.gradients) if self.trains else [{} for _ in network.layers]
+        self.first = not plan.packed
+        views = network.views(gradients) if self.trains else [{} for _ in network.layers]
         self.input_gradient = None
         if training is not None and training.wants_inputs:
-            self.input_gradient = plan.zeros(plan.steps * plan.rows * self.padded(network.input_size))
-        self.output = Output(plan._input, network.input_size, 0)
+            self.input_gradient = plan.zeros(plan.steps * rows * self.padded(network.input_size))
+        self.output = Output(inputs, network.input_size, 0)
         self.d_output: Array | None = self.input_gradient
         back = []
-        for layer, inputs, weights, gradients in zip(network.layers, network.input_sizes, network.weights, views, strict=True):
+        for i, layer in enumerate(network.layers):
+            if self.first:
+                plan.packed.append(self._packed(layer, network.input_sizes[i]))
             lower = self._simple_rnn if isinstance(layer, SimpleRNN) else self._dense
-            back.append(lower(layer, inputs, weights, gradients))
+            back.append(lower(layer, network.input_sizes[i], network.weights[i] | plan.packed[i], views[i]))
         if self.trains:
             for backward, spec, _ in reversed(back):
                 plan.add("back", backward, spec)
             plan.meet("back")
-            for _, spec, gradients in back:
-                plan.add("back", gradients, spec)
+            for _, spec, gradient in back:
+                plan.add("back", gradient, spec)
             plan.meet("back")
+
+    def _packed(self, layer: Any, inputs: int) -> dict[str, Array]:
+        """Make the buffers for a layer's weights as the products read them."""
+        plan, units = self.plan, layer.units
+        packed = {"packed_kernel": plan.zeros(inputs * self.padded(units)), "packed_bias": plan.zeros(self.padded(units))}
+        if self.d_output is not None:
+            packed["packed_kernel_back"] = plan.zeros(units * self.padded(inputs))
+        if isinstance(layer, SimpleRNN):
+            packed["packed_recurrent"] = plan.zeros(units * self.padded(units))
+            if self.trains:
+                packed["packed_recurrent_back"] = plan.zeros(units * self.padded(units))
+        return packed
 
     def padded(self, columns: int) -> int:
         """Return ``columns`` rounded up to whole vectors."""
@@ -88,41 +103,40 @@ class Lowering:
             "use_bias": layer.use_bias, "trains": self.trains, "wants_d_input": self.d_output is not None,
             "product": product.address(plan.network.dtype), "nothing": plan.nothing,
             "input": self.output.buffer, "input_stride": self.output.stride, "input_first": self.output.first,
-            "packed_kernel": plan.zeros(inputs * self.padded(units)), "packed_bias": plan.zeros(self.padded(units)),
         }  # fmt: skip
         common |= weights | {f"d_{name}": gradient for name, gradient in gradients.items()}
         if self.trains:
             common["gram"] = gram.address(plan.network.dtype)
         if self.d_output is not None:
             common["d_input"] = self.d_output
-            common["packed_kernel_back"] = plan.zeros(units * self.padded(inputs))
         return common
 
     def _simple_rnn(self, layer: SimpleRNN, inputs: int, weights: dict[str, Array], gradients: dict[str, Array]) -> Any:
         plan, units = self.plan, layer.units
         width = self.padded(units)
-        tape = plan.zeros((plan.steps + 1) * plan.rows * width)
+        tape = plan.zeros((plan.steps + 1) * self.rows * width)
         fields = self._common(layer, inputs, weights, gradients) | {
-            "return_sequences": layer.return_sequences, "h": tape, "lengths": plan._lengths,
-            "packed_recurrent": plan.zeros(units * width), "whole_d_input": not self.states,
+            "return_sequences": layer.return_sequences, "h": tape, "lengths": self.lengths,
+            "whole_d_input": not self.states,
             "is_top": len(self.states) + 1 == plan.network.recurrent_layers,
         }  # fmt: skip
         d_output = None
         if plan.training is not None:
             is_last = layer is plan.network.layers[-1]
             kept = 1 if not layer.return_sequences else plan.steps if is_last else plan.window
-            d_output = plan.zeros(kept * plan.rows * width)
+            d_output = plan.zeros(kept * self.rows * width)
             fields |= {
-                "d_output": d_output, "whole_d_output": is_last, "carry": plan.zeros(2 * plan.rows * width),
-                "d_pre": plan.zeros(plan.window * plan.rows * width), "packed_recurrent_back": plan.zeros(units * width),
+                "d_output": d_output, "whole_d_output": is_last, "carry": plan.zeros(2 * self.rows * width),
+                "d_pre": plan.zeros(plan.window * self.rows * width),
             }  # fmt: skip
             if plan.training.wants_initial:
-                self.initial_gradients.append(plan.zeros(plan.rows * width))
+                self.initial_gradients.append(plan.zeros(self.rows * width))
                 fields |= {"wants_d_initial": 1, "d_initial": self.initial_gradients[-1]}
         spec = plan.spec(elman.ELMAN, **fields)
         self.states.append(State(tape, units, spec))
         plan.add("gather", elman.elman_begin, spec)
-        plan.add("prepare", elman.elman_pack, spec)
+        if self.first:
+            plan.add("pack", elman.elman_pack, spec)
         plan.add("forward", elman.elman_forward, spec)
         if self.trains:
             plan.add("begin_pass", elman.elman_begin_pass, spec)
@@ -133,7 +147,7 @@ class Lowering:
     def _dense(self, layer: Dense, inputs: int, weights: dict[str, Array], gradients: dict[str, Array]) -> Any:
         plan, width = self.plan, self.padded(layer.units)
         every_step = plan.network.every_step
-        count = (plan.steps if every_step else 1) * plan.rows * width
+        count = (plan.steps if every_step else 1) * self.rows * width
         output = plan.zeros(count)
         d_output = plan.zeros(count) if self.trains else None
         above_recurrent = self.output.buffer is self.states[-1].tape
@@ -143,7 +157,8 @@ class Lowering:
         if d_output is not None:
             fields["d_output"] = d_output
         spec = plan.spec(dense.DENSE, **fields)
-        plan.add("prepare", dense.dense_pack, spec)
+        if self.first:
+            plan.add("pack", dense.dense_pack, spec)
         plan.add("forward", dense.dense_forward, spec)
         self.output = Output(output, width, 0)
         self.d_output = d_output

@@ -238,11 +238,11 @@ class Sequential:
         with Team(1) as team:
             plan.run(team, 0, 1)
         gradients: dict[str, Any] = {name: view.copy() for name, view in network.named(plan.gradients).items()}
-        if plan.input_gradient is not None:
-            wide = plan.input_gradient.reshape(steps, samples, -1)
+        if plan.lowered[0].input_gradient is not None:
+            wide = plan.lowered[0].input_gradient.reshape(steps, samples, -1)
             gradients["x"] = np.ascontiguousarray(wide[:, :, :features].transpose(1, 0, 2))
-        if plan.initial_gradients:
-            found = [g.reshape(samples, -1)[:, :size].copy() for g, size in zip(plan.initial_gradients, self.state_sizes, strict=True)]
+        if plan.lowered[0].initial_gradients:
+            found = [g.reshape(samples, -1)[:, :size].copy() for g, size in zip(plan.lowered[0].initial_gradients, self.state_sizes, strict=True)]
             gradients["initial_state"] = found[0] if len(found) == 1 else found
         return plan.means()[0], gradients
 

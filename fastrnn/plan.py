@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastrnn.kernels import batch, losses, optimizers
 from fastrnn.kernels.driver import JOB, Driver
 from fastrnn.kernels.operation import CALL, Operation
-from fastrnn.kernels.product import padded, scratch_size
+from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.lowering import Lowering
 from fastrnn.memory import address, zeros
@@ -26,14 +26,29 @@ from fastrnn.team import Team
 from fastrnn.warm import announced
 
 Array = NDArray[Any]
-PHASES = ("gather", "prepare", "forward", "error", "begin_pass", "back", "change", "end")
+SHARED = ("weigh", "pack", "change", "end")
+OWN = ("gather", "clear", "forward", "error", "begin_pass", "back")
+"""The phases of a minibatch as a whole and those of each shard; see :data:`fastrnn.kernels.driver.JOB`."""
 WINDOW_ROWS = 1024
 """Rows times steps of a backward window: enough terms for the weight gradients' products to run at full speed."""
+SHARD_ROWS = 16
+"""Rows of a shard, about: enough to fill the register tiles twice."""
 
 
 @functools.cache
 def _driver() -> Driver:
     return Driver()
+
+
+def _shards(network: Network, rows: int, steps: int) -> int:
+    """Into how many shards a minibatch is cut: by its shape alone, so that the result does not depend on the threads.
+
+    With a few weights every thread takes shards of rows from the data to gradients of its own, and nothing but these changes hands. With
+    many weights, whose gradients would cost more than the states do, all threads share one set of gradients.
+    """
+    shards = -(-rows // SHARD_ROWS)
+    states = rows * steps * sum(layer.units for layer in network.layers[: network.recurrent_layers])
+    return shards if 4 * shards * network.flat.size <= states else 1
 
 
 class Data(NamedTuple):
@@ -87,17 +102,18 @@ class Plan:
     ) -> None:
         self.network, self.rows, self.steps, self.threads = network, rows, steps, threads
         self.training, self.carry_state = training, carry_state
-        self.window = min(steps, max(1, -(-WINDOW_ROWS // rows)))
-        self.gradients = self.zeros(network.flat.size if training else 0)
+        self.shards = _shards(network, rows, steps) if training and training.optimizer else 1
+        self.shard_rows = min(rows, -(-rows // (self.shards * ROW_UNIT)) * ROW_UNIT)
+        self.window = min(steps, max(1, -(-WINDOW_ROWS // self.shard_rows)))
+        self.gradients = self.zeros(self.shards * network.flat.size if training else 0)
         self.updates = 0
         self.totals = np.zeros(batch.EPOCH_SUMS + len(columns))
-        self._phases: dict[str, list[list[int]]] = {name: [] for name in PHASES}
+        self.packed: list[dict[str, Array]] = []
+        self._phases: dict[str, list[list[int]]] = {name: [] for name in SHARED}
         self._keep: list[Any] = []
         self.lock = threading.Lock()
         self._codes = np.array([losses.LOSSES[name] for name in columns], np.int64)
         self._row_totals = np.zeros(len(columns) * rows)
-        self._lengths = np.zeros(rows, np.int64)
-        self._weights = np.zeros(rows)
         with announced(network.dtype):
             self._build(emits)
             self._finish()
@@ -129,42 +145,58 @@ class Plan:
         self._phases[phase][-1][2] = 1
 
     def _build(self, emits: bool) -> None:
-        network, training = self.network, self.training
-        columns = len(self._codes)
+        network, training, count = self.network, self.training, self.network.flat.size
         self.nothing = self.zeros(max(padded(size, LANES_OF[network.dtype]) for size in network.widths))
-        self._input = self.zeros(self.steps * self.rows * network.input_size)
-        self._batch = self.spec(
-            batch.BATCH,
-            steps=self.steps, inputs=network.input_size, input=self._input, batch_lengths=self._lengths,
-            batch_weight=self._weights, row_totals=self._row_totals, totals=self.totals, columns=columns,
-            errors_every_step=network.every_step,
-        )  # fmt: skip
-        self.add("gather", batch.batch_begin, self._batch)
-        self.add("gather", batch.batch_weigh, self._batch)
+        self._reads: list[Array] = []
+        self._losses: list[Array] = []
+        self._emits: list[list[Array]] = []
+        self._tables: list[dict[str, list[list[int]]]] = []
+        self.lowered = []
         if training is not None:
             self._update = self._update_spec(training)
-            self.add("prepare", optimizers.zero_gradients, self._update)
-        lowered = Lowering(self)
-        self.states, self.input_gradient, self.initial_gradients = lowered.states, lowered.input_gradient, lowered.initial_gradients
-        self.meet("prepare")
-        if columns:
-            self._loss = self.spec(
-                losses.LOSS,
-                outputs=network.output_size, steps=self.steps, every_step=network.every_step, columns=columns,
-                codes=self._codes, batch_lengths=self._lengths, batch_weight=self._weights, row_totals=self._row_totals,
-                totals=self.totals, output=lowered.output.buffer, output_first=lowered.output.first,
-                d_output=lowered.d_output if training else 0, wants_gradient=training is not None,
-            )  # fmt: skip
-            self.add("error", losses.loss, self._loss, meet=training is None)
-            self.add("end", batch.batch_total, self._batch)
+        for shard in range(self.shards):
+            self._tables.append({name: [] for name in OWN})
+            self._phases |= self._tables[-1]
+            self.lowered.append(self._build_shard(self.gradients[shard * count : (shard + 1) * count], emits))
+        self.add("weigh", batch.batch_weigh, self._reads[0])
+        self.meet("pack")
         if training is not None:
             self._build_update(training)
-        self._emits = self._build_emits(lowered) if emits else []
-        self.meet("end")
+        self.add("end", batch.batch_total, self._reads[0], meet=True)
+
+    def _build_shard(self, gradients: Array, emits: bool) -> Lowering:
+        """Add a shard's operations and make its buffers."""
+        network, training, rows = self.network, self.training, self.shard_rows
+        inputs = self.zeros(self.steps * rows * network.input_size)
+        lengths, weights = np.zeros(rows, np.int64), np.zeros(rows)
+        fields: dict[str, Any] = {
+            "steps": self.steps, "capacity": self.rows, "columns": len(self._codes), "batch_lengths": lengths, "batch_weight": weights,
+            "row_totals": self._row_totals, "totals": self.totals,
+        }  # fmt: skip
+        read = self.spec(
+            batch.BATCH, inputs=network.input_size, input=inputs, errors_every_step=network.every_step, **fields
+        )
+        self._reads.append(read)
+        self.add("gather", batch.batch_begin, read)
+        if training is not None:
+            self.add("clear", optimizers.zero_gradients, self.spec(optimizers.UPDATE, count=len(gradients), gradients=gradients), meet=True)
+        lowered = Lowering(self, rows, inputs, lengths, gradients)
+        if len(self._codes):
+            loss = self.spec(
+                losses.LOSS,
+                outputs=network.output_size, every_step=network.every_step, codes=self._codes,
+                output=lowered.output.buffer, output_first=lowered.output.first,
+                d_output=lowered.d_output if training else 0, wants_gradient=training is not None, **fields,
+            )  # fmt: skip
+            self._losses.append(loss)
+            self.add("error", losses.loss, loss)
+        if emits:
+            self._emits.append(self._build_emits(lowered))
+        return lowered
 
     def _update_spec(self, training: Training) -> Array:
         flat, optimizer = self.network.flat, training.optimizer
-        fields: dict[str, Any] = {"count": flat.size, "parameters": flat, "gradients": self.gradients}
+        fields: dict[str, Any] = {"count": flat.size, "shards": self.shards, "parameters": flat, "gradients": self.gradients}
         self.optimizer_state: list[Array] = []
         if isinstance(optimizer, Adam):
             self.optimizer_state = [self.zeros(flat.size), self.zeros(flat.size)]
@@ -185,6 +217,8 @@ class Plan:
     def _build_update(self, training: Training) -> None:
         if training.optimizer is None:
             return
+        if self.shards > 1:
+            self.add("change", optimizers.sum_shards, self._update)
         if training.clip_norm is not None:
             self.add("change", optimizers.sum_squares, self._update, meet=True)
         rule = optimizers.adam_update if isinstance(training.optimizer, Adam) else optimizers.sgd_update
@@ -206,27 +240,30 @@ class Plan:
                 self.spec(batch.EMIT, source=state.tape, source_first=self.steps, units=state.units, width=width, steps=1)
             )
         for spec in emits:
-            self.add("end", batch.emit, spec)
+            self.add("error", batch.emit, spec)
         return emits
 
     def _finish(self) -> None:
-        table = np.array([row for name in PHASES for row in self._phases[name]], np.int64)
-        ends = np.cumsum([len(self._phases[name]) for name in PHASES])
+        shared = [row for name in SHARED for row in self._phases[name]]
+        tables = [[row for name in OWN for row in table[name]] for table in self._tables]
+        ends = dict(zip(("pack", "change", "end", "stop"), np.cumsum([len(self._phases[name]) for name in SHARED]), strict=True))
+        own_ends = np.cumsum([len(self._tables[0][name]) for name in OWN])
+        ends |= dict(zip(("clear", "forward", "error", "begin_pass", "back", "done"), own_ends, strict=True))
         training = self.training
         k1, k2 = training.tbptt if training and training.tbptt else (self.steps, self.steps)
         self._job = self.spec(
             JOB,
             steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), window=self.window,
             last_step_only=not self.network.every_step, online=bool(training and training.online), trains=training is not None,
-            updates=bool(training and training.optimizer), barrier=zeros(16, np.int64), totals=self.totals, table=table,
-            **dict(zip(("prepare", "forward", "error", "begin_pass", "back", "change", "end", "stop"), ends, strict=True)),
+            updates=bool(training and training.optimizer), barrier=zeros(16, np.int64), totals=self.totals,
+            shards=self.shards, operations=len(tables[0]), shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
         )  # fmt: skip
         self._calls = np.zeros(self.threads, CALL)
-        self._calls["threads"] = self.threads
+        self._calls["team"] = self.threads
         for thread in range(self.threads):
             scratch = self.zeros(scratch_size(LANES_OF[self.network.dtype]))
             self._keep.append(scratch)
-            self._calls[thread]["thread"] = thread
+            self._calls[thread]["member"] = thread
             self._calls[thread]["scratch"] = address(scratch)
         self._call_addresses = [address(self._calls) + i * CALL.itemsize for i in range(self.threads)]
 
@@ -236,15 +273,15 @@ class Plan:
         """Point the operations at the data; the arrays are kept until the next call."""
         self.data = data
         lengths, weight, order = address(data.lengths), address(data.sample_weight), address(data.order)
-        for name, value in (("x", address(data.x)), ("order", order), ("lengths", lengths), ("sample_weight", weight)):
-            self._batch[name] = value
-        if len(self._codes):
-            self._loss["y"] = address(data.y)
-            self._loss["order"] = order
+        for read in self._reads:
+            read["x"], read["order"], read["lengths"], read["sample_weight"] = address(data.x), order, lengths, weight
+        for loss in self._losses:
+            loss["y"], loss["order"] = address(data.y), order
         if self._emits:
             self._point_emits(len(data.x), order)
-        for i, state in enumerate(self.states):
-            state.start(self.carry_state, address(data.initial_state[i]) if data.initial_state else 0, order, lengths != 0)
+        for lowered in self.lowered:
+            for i, state in enumerate(lowered.states):
+                state.start(self.carry_state, address(data.initial_state[i]) if data.initial_state else 0, order, lengths != 0)
         self._job["samples"] = len(data.x)
         self._job["batch_size"] = self.rows
         self._job["shortest"] = self.steps if data.lengths is None else min(self.steps, int(data.lengths.min()))
@@ -254,9 +291,10 @@ class Plan:
         network = self.network
         steps = (self.steps,) if network.every_step else ()
         self.output = np.empty((samples, *steps, network.output_size), network.dtype)
-        self.final_states = [np.empty((samples, state.units), network.dtype) for state in self.states]
-        for spec, target in zip(self._emits, [self.output, *self.final_states], strict=True):
-            spec["order"], spec["target"] = order, address(target)
+        self.final_states = [np.empty((samples, state.units), network.dtype) for state in self.lowered[0].states]
+        for emits in self._emits:
+            for spec, target in zip(emits, [self.output, *self.final_states], strict=True):
+                spec["order"], spec["target"] = order, address(target)
 
     @property
     def batches(self) -> int:

@@ -6,13 +6,14 @@ from numba import njit
 
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.product import ROW_UNIT
+from fastrnn.kernels.rows import copy_numbers
 from fastrnn.kernels.vector import doubles_at, fields, integers_at
 
 BATCH = record(
-    "steps inputs x order lengths sample_weight input batch_lengths batch_weight row_totals totals columns errors_every_step"
+    "steps inputs capacity x order lengths sample_weight input batch_lengths batch_weight row_totals totals columns errors_every_step"
 )
 """``x`` (N, T, I), ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are the data, ``order`` (N) int64 the rows' order (0: as they
-stand); ``input`` (T, B, I), ``batch_lengths`` and ``batch_weight`` (B) what the layers read; ``row_totals`` (columns, B) and ``totals``
+stand); ``input`` (T, B, I), ``batch_lengths`` and ``batch_weight`` (B) what the layers read; ``row_totals`` (columns, capacity) and ``totals``
 (1 + columns) float64 sums of the loss and the metrics: ``totals[0]`` the minibatch's
 weight, ``totals[LONGEST]`` its longest row that counts, ``totals[2]`` the epoch's weight, ``totals[3:]`` the epoch's sums."""
 
@@ -25,16 +26,14 @@ def batch_begin(real, call, spec):
     """Gather this thread's rows, time first, and zero their sums."""
     s, c = fields(spec), fields(call)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
-    source, target = at(s.x, real), at(s.input, real)
     for row in range(low, high):
         place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
         integers_at(s.batch_lengths)[row] = integers_at(s.lengths)[place] if s.lengths != 0 else s.steps
         doubles_at(s.batch_weight)[row] = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
         for column in range(s.columns):
-            doubles_at(s.row_totals)[column * c.rows + row] = 0.0
+            doubles_at(s.row_totals)[column * s.capacity + c.place + row] = 0.0
         for t in range(s.steps):
-            for i in range(s.inputs):
-                target[(t * c.rows + row) * s.inputs + i] = source[(place * s.steps + t) * s.inputs + i]
+            copy_numbers(at(s.x, real, (place * s.steps + t) * s.inputs), at(s.input, real, (t * c.rows + row) * s.inputs), s.inputs)
 
 
 @operation(BATCH)
@@ -70,7 +69,7 @@ def batch_total(real, call, spec):
     for column in range(s.columns):
         total = 0.0
         for row in range(c.rows):
-            total += doubles_at(s.row_totals)[column * c.rows + row]
+            total += doubles_at(s.row_totals)[column * s.capacity + row]
         totals[EPOCH_SUMS + column] += total
 
 

@@ -12,8 +12,8 @@ from fastrnn.kernels.vector import doubles_at, fields, integers_at
 LOSSES = {"mse": 0, "mae": 1}
 _MSE = 0
 
-LOSS = record("outputs steps every_step columns codes y order batch_lengths batch_weight row_totals totals output output_first d_output wants_gradient")
-"""``y`` (N, S, O) targets; ``output`` (from step ``output_first`` on) and ``d_output`` (S, B, O'); ``codes`` (columns) the loss, then the metrics; ``row_totals`` (columns, B)."""
+LOSS = record("outputs capacity steps every_step columns codes y order batch_lengths batch_weight row_totals totals output output_first d_output wants_gradient")
+"""``y`` (N, S, O) targets; ``output`` (from step ``output_first`` on) and ``d_output`` (S, B, O'); ``codes`` (columns) the loss, then the metrics; ``row_totals`` (columns, capacity)."""
 
 
 @njit
@@ -58,7 +58,7 @@ def loss(real, call, spec):
                     total = 0.0
                     for j in range(s.outputs):
                         total += _value(codes[column], output[j] - target[j])
-                    doubles_at(s.row_totals)[column * c.rows + row] += weight * total / s.outputs
+                    doubles_at(s.row_totals)[column * s.capacity + c.place + row] += weight * total / s.outputs
             if s.wants_gradient != 0:
                 factor = weight / (divisor * s.outputs) if weight != 0.0 else 0.0
                 for j in range(width):

@@ -28,12 +28,13 @@ def record(integers: str, reals: str = "") -> np.dtype[Any]:
     return np.dtype([(n, np.int64) for n in integers.split()] + [(n, np.float64) for n in reals.split()], align=True)
 
 
-CALL = record("rows sequence batch thread threads first last pass_first pass_end depth errors_from step scratch")
+CALL = record("member team place rows sequence batch thread threads first last pass_first pass_end depth errors_from step scratch")
 """What changes from call to call.
 
-``rows``: sequences in this minibatch, the ``batch``-th of the epoch, which starts at place ``sequence`` in the epoch's order; ``thread`` of
-``threads``; the window of time steps ``[first, last)``; of a backward pass its steps ``[pass_first, pass_end)``, the
-``depth`` of steps that a row takes part in at most and the first step ``errors_from`` whose own error enters it; the number ``step`` of this update, from 1; the address of this thread's ``scratch``.
+This is thread ``member`` of a ``team``; at the work in hand it is ``thread`` of ``threads``. That work is ``rows`` sequences, which stand at ``place`` in
+the ``batch``-th minibatch and at ``sequence`` in the epoch's order; the window of time steps ``[first, last)``; of a backward
+pass its steps ``[pass_first, pass_end)``, the ``depth`` of steps that a row takes part in at most and the first step ``errors_from``
+whose own error enters it; the number ``step`` of this update, from 1. ``scratch`` is the address of the thread's own memory.
 """
 
 

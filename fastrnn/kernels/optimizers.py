@@ -1,7 +1,7 @@
 """Clipping and the optimizers' update rules, over the flat parameter buffer.
 
 ``parameters``, ``gradients`` and the optimizer's states hold ``count`` numbers (whole vectors; what lies past the last parameter is
-zero and stays zero). The threads share out blocks of ``BLOCK`` numbers. Formulas are PyTorch's.
+zero and stays zero). Every shard of a minibatch has gradients of its own, one after another. The threads share out blocks of ``BLOCK`` numbers. Formulas are PyTorch's.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.operation import at, operation, record, share
-from fastrnn.kernels.rows import fill
+from fastrnn.kernels.rows import add, fill
 from fastrnn.kernels.vector import doubles_at, fields, fma, lanes, load, maximum, minimum, quotient, real_of, splat, square_root, store, sum_lanes
 
 BLOCK = 4096
 
 UPDATE = record(
-    "count parameters gradients first_state second_state block_sums nesterov clips_value clips_norm",
+    "count parameters gradients first_state second_state block_sums shards nesterov clips_value clips_norm",
     "learning_rate momentum weight_decay beta_1 beta_2 epsilon clip_value clip_norm",
 )
 
@@ -31,10 +31,20 @@ def _clipped(gradient, clips_value, limit):
 @operation(UPDATE)
 @njit
 def zero_gradients(real, call, spec):
-    """Set this thread's share of the gradients to zero."""
+    """Set the gradients to zero."""
     s, c = fields(spec), fields(call)
     start, stop = share(s.count, BLOCK, c.thread, c.threads)
     fill(at(s.gradients, real, start), stop - start, splat(real, 0.0))
+
+
+@operation(UPDATE)
+@njit
+def sum_shards(real, call, spec):
+    """Add the gradients of all shards, in their order, to those of the first."""
+    s, c = fields(spec), fields(call)
+    start, stop = share(s.count, BLOCK, c.thread, c.threads)
+    for shard in range(1, s.shards):
+        add(at(s.gradients, real, shard * s.count + start), at(s.gradients, real, start), stop - start)
 
 
 @operation(UPDATE)

@@ -32,6 +32,18 @@ def copy(source, target, count):
 
 
 @njit
+def copy_numbers(source, target, count):
+    """Copy ``count`` numbers, any number."""
+    i = 0
+    while i + lanes(source) <= count:
+        store(target, i, load(source, i))
+        i += lanes(source)
+    while i < count:
+        target[i] = source[i]
+        i += 1
+
+
+@njit
 def add(source, target, count):
     """``target += source`` over ``count`` numbers, whole vectors."""
     i = 0

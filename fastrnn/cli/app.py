@@ -1,0 +1,137 @@
+"""The commands. What they need beyond flags is imported when they run, so that `--help` compiles and loads nothing."""
+
+import sys
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from fastrnn import datasets
+from fastrnn._version import __version__
+from fastrnn.cli.outputs import check_outputs, write_forecast
+from fastrnn.settings import Settings
+
+app = App(
+    name="fastrnn",
+    help="Recurrent networks trained on the CPU: from a CSV to a forecast.",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+)
+
+
+def run(arguments: list[str]) -> None:
+    """Parse and run one command line; raises ValueError for one that does not parse."""
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise ValueError(f"{error} (fastrnn --help lists what there is)") from None
+    command(*bound.args, **bound.kwargs)
+
+
+@app.command
+def train(
+    data: Path | None = None,
+    /,
+    *,
+    settings: Annotated[Settings | None, Parameter(name="*")] = None,
+    out: Path = Path("model.safetensors"),
+    plot: Path | None = None,
+) -> None:
+    """Train a forecaster, measure it on the held-out end of the series, and save it.
+
+    Parameters
+    ----------
+    data
+        CSV (with a header line) or Parquet file, rows in the order of time; the yearly sunspot numbers that ship with
+        the package where it is left out.
+    out
+        Model file to write.
+    plot
+        Picture to write: the held-out forecast and the loss curves (.png, .svg, .pdf).
+    """
+    source = data or datasets.path()
+    check_outputs(source, out, plot)
+    from fastrnn.callbacks import ProgressBar
+    from fastrnn.forecast import Forecaster
+
+    forecaster = Forecaster(**asdict(settings or Settings()))
+    report = forecaster.fit(source, callbacks=[ProgressBar()])
+    print(report)
+    forecaster.save(out)
+    print(f"\nmodel: {out}")
+    if plot is not None:
+        from fastrnn.plots import save_report
+
+        save_report(report, plot)
+        print(f"plot: {plot}")
+
+
+@app.command
+def predict(
+    model: Path,
+    data: Path | None = None,
+    /,
+    *,
+    steps: int | None = None,
+    out: Path | None = None,
+    missing: str | None = None,
+) -> None:
+    """Continue a series with a trained forecaster.
+
+    Parameters
+    ----------
+    model
+        Model file that `fastrnn train` wrote.
+    data
+        CSV or Parquet file to continue; the sunspot numbers that ship with the package where it is left out.
+    steps
+        Rows to forecast; the model's horizon where it is left out.
+    out
+        CSV to write; printed where it is left out.
+    missing
+        What to do with missing cells: refuse, drop (the row), previous (repeat the last known value); as in training
+        where it is left out.
+    """
+    source = data or datasets.path()
+    if out is not None:
+        check_outputs(source, out, kept=model)
+    from fastrnn.forecast import Forecaster
+
+    forecaster = Forecaster.load(model)
+    if missing is not None:
+        forecaster.missing = missing
+    write_forecast(forecaster.predict(source, steps), sys.stdout if out is None else out)
+
+
+@app.command
+def info() -> None:
+    """Show versions, the processor Numba compiles for, lanes, threads and the cache folder."""
+    from fastrnn.team import available_threads
+    from fastrnn.warm import describe
+
+    facts = {"fastrnn": __version__, "python": sys.version.partition(" ")[0]}
+    for package in ("numpy", "numba", "llvmlite", "safetensors", "polars", "matplotlib"):
+        try:
+            facts[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            facts[package] = "not installed"
+    facts |= {name: str(fact) for name, fact in describe().items()} | {"threads": str(available_threads())}
+    width = max(map(len, facts))
+    for name, fact in facts.items():
+        print(f"{name:<{width}}  {fact}")
+
+
+@app.command
+def warmup(*, dtype: str = "float32") -> None:
+    """Compile the kernels now, so that the first training run need not.
+
+    Parameters
+    ----------
+    dtype
+        float32 or float64.
+    """
+    import fastrnn
+
+    print(f"{dtype} kernels ready after {fastrnn.warmup(dtype):.1f} s")

@@ -1,0 +1,289 @@
+"""The cache of compiled code: never stale, never shared with strangers, and never in the way."""
+
+import contextlib
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn import warm
+from fastrnn.kernels import cache
+from fastrnn.kernels.operation import CALL, Operation
+from fastrnn.kernels.optimizers import UPDATE, zero_gradients
+
+ZERO_GRADIENTS = """
+import ctypes, os
+from pathlib import Path
+import numpy as np
+from fastrnn.kernels import cache
+from fastrnn.kernels.operation import CALL
+from fastrnn.kernels.optimizers import UPDATE, zero_gradients
+
+if "FIXED_FOLDER" in os.environ:
+    cache.FOLDER = Path(os.environ["FIXED_FOLDER"])
+code = zero_gradients.code("float32")
+gradients = np.full(64, 7, np.float32)
+call, spec = np.zeros(1, CALL), np.zeros(1, UPDATE)
+call["threads"], spec["count"], spec["gradients"] = 1, gradients.size, gradients.ctypes.data
+ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(code.address)(0, call.ctypes.data, spec.ctypes.data)
+print(gradients[0], code.cache_hits, cache.FOLDER)
+"""
+"""A small kernel that calls ``fill`` in another file: prints what it writes, whether it was cached, and where."""
+
+EDIT = """
+
+_fill = fill
+
+
+@njit
+def fill(target, count, value):
+    _fill(target, count, value + 1.0)
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of what the kernels need, to be edited."""
+    source = Path(fastrnn.__file__).parent
+    shutil.copytree(source / "kernels", tmp_path / "fastrnn" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "_version.py"):
+        shutil.copy(source / name, tmp_path / "fastrnn" / name)
+    return tmp_path
+
+
+def start(package: Path, **environment: object) -> subprocess.Popen[str]:
+    """Run the small kernel with the package that lies in ``package``, its cache in ``package/cache`` unless told."""
+    settings = {"PYTHONPATH": package, "NUMBA_CACHE_DIR": package / "cache"} | environment
+    return subprocess.Popen(
+        [sys.executable, "-c", ZERO_GRADIENTS],
+        env=os.environ | {name: str(value) for name, value in settings.items()},
+        cwd=package,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[float, int, str]:
+    """Return what the kernel wrote, whether its code came from the cache, and the folder of the cache."""
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    value, hits, folder = out.split(maxsplit=2)
+    return float(value), int(hits), folder.strip()
+
+
+def edit_callee(package: Path) -> None:
+    rows = package / "fastrnn" / "kernels" / "rows.py"
+    rows.write_text(rows.read_text(encoding="utf-8") + EDIT, encoding="utf-8")
+
+
+def test_editing_a_callee_gives_fresh_code_and_what_is_cached_is_used(package: Path) -> None:
+    value, hits, folder = finish(start(package))
+    assert (value, hits) == (0.0, 0)
+    assert Path(folder).parent == package / "cache" / "fastrnn"
+    assert finish(start(package)) == (0.0, 1, folder)
+    edit_callee(package)
+    value, hits, other = finish(start(package))
+    assert (value, hits) == (1.0, 0)
+    assert other != folder
+
+
+def test_without_the_digest_the_code_would_be_stale(package: Path) -> None:
+    """What the test above guards against does happen: Numba alone serves the old code."""
+    assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 0)
+    edit_callee(package)
+    assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 1)
+
+
+def test_two_processes_may_fill_an_empty_cache_at_once(package: Path) -> None:
+    both = [start(package), start(package)]
+    assert [finish(process)[0] for process in both] == [0.0, 0.0]
+    assert finish(start(package))[:2] == (0.0, 1)
+
+
+def test_without_a_place_to_write_every_process_compiles_for_itself(package: Path) -> None:
+    (package / "a_file").touch()
+    assert finish(start(package, NUMBA_CACHE_DIR=package / "a_file")) == (0.0, 0, "None")
+
+
+FIT_ANOTHER_MODEL = """
+from numba.core import event
+import numpy as np
+import fastrnn as fr
+
+with event.install_recorder("numba:run_pass") as passes:
+    x, y = np.ones((9, 5, 3)), np.ones((9, 5, 2))
+    relu, sigmoid = (fr.SimpleRNN(7, name, return_sequences=True) for name in ("relu", "sigmoid"))
+    model = fr.Sequential([relu, sigmoid, fr.Dense(2)])
+    optimizer = fr.SGD(0.1, momentum=0.9)
+    trainer = fr.Trainer(model, "mae", optimizer, ["mse"], tbptt=(2, 3), tbptt_update="chunk", threads=2)
+    trainer.fit(x, y, epochs=2, batch_size=4, validation_split=0.3, lengths=np.arange(9) % 6, verbose=0)
+    model.predict(x)
+    model.gradients(x, y)
+print(len(passes.buffer))
+"""
+
+
+def test_after_warmup_another_process_and_another_model_compile_nothing(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(fastrnn.__file__).parents[1])}
+    if cache.FOLDER is None:
+        environment["NUMBA_CACHE_DIR"] = str(tmp_path)
+    for script, expected in (("import fastrnn as fr; fr.warmup()", ""), (FIT_ANOTHER_MODEL, "0")):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == expected
+
+
+def test_digest_follows_every_source_file_the_versions_and_the_processor(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = package / "fastrnn" / "kernels"
+    assert cache.digest(kernels) == cache.digest()
+    for path in sorted(kernels.glob("*.py")):
+        source = path.read_bytes()
+        path.write_bytes(source + b"\n")
+        assert cache.digest(kernels) != cache.digest(), path.name
+        path.write_bytes(source)
+    (kernels / "rows.py").rename(kernels / "lines.py")
+    assert cache.digest(kernels) != cache.digest()
+    before = cache.digest()
+    with monkeypatch.context() as change:
+        change.setattr(cache, "TARGET", cache.TARGET._replace(cpu="another"))
+        assert cache.digest() != before
+    monkeypatch.setattr(numba, "__version__", "0.0")
+    assert cache.digest() != before
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that a fresh process would use."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    return tmp_path / "fastrnn" / cache.digest()
+
+
+def test_the_folder_is_private(folder: Path) -> None:
+    assert cache._prepare() == folder
+    if os.name == "posix":
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and owners are a POSIX matter")
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_may_write_is_not_used(folder: Path, mode: int) -> None:
+    folder.mkdir(parents=True)
+    folder.chmod(mode)
+    assert cache._prepare() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and owners are a POSIX matter")
+def test_a_folder_of_somebody_else_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    assert cache._prepare() is None
+
+
+def test_without_a_home_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert cache._prepare() is None
+
+
+def test_digests_that_nobody_used_for_long_are_removed(folder: Path) -> None:
+    ages = {"old": cache.KEEP_DAYS + 1, "recent": cache.KEEP_DAYS - 1}
+    for name, days in ages.items():
+        (folder.parent / name / "float32").mkdir(parents=True)
+        then = time.time() - days * 86400
+        os.utime(folder.parent / name, (then, then))
+    assert cache._prepare() == folder
+    assert sorted(path.name for path in folder.parent.iterdir()) == sorted(["recent", folder.name])
+
+
+def test_using_a_digest_keeps_it_from_being_removed(folder: Path) -> None:
+    cache._prepare()
+    os.utime(folder, (0, 0))
+    cache._prepare()
+    assert time.time() - folder.stat().st_mtime < 3600
+
+
+def zero_gradients_anew() -> float:
+    """Compile the small kernel, or load it from the cache, as a new process would; return what it writes."""
+    address = Operation(zero_gradients.function, UPDATE).address("float32")
+    gradients = np.full(64, 7, np.float32)
+    call, spec = np.zeros(1, CALL), np.zeros(1, UPDATE)
+    call["threads"], spec["count"], spec["gradients"] = 1, gradients.size, gradients.ctypes.data
+    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(address)(0, call.ctypes.data, spec.ctypes.data)
+    return float(gradients[0])
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow: writing to one is an OSError."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits on the size of files are a POSIX matter")
+def test_a_full_disk_does_not_stop_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    with full_disk():
+        with pytest.raises(OSError, match="large"):
+            (tmp_path / "a_file").write_bytes(b"full")
+        assert zero_gradients_anew() == 0.0
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """A machine that stops while it writes may leave an empty file behind."""
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    assert zero_gradients_anew() == 0.0
+    for path in tmp_path.rglob(f"*.{ending}"):
+        path.write_bytes(b"")
+    assert zero_gradients_anew() == 0.0
+    assert all(path.stat().st_size for path in tmp_path.rglob(f"*.{ending}"))
+
+
+def test_the_first_compilation_says_what_it_does_and_for_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(warm, "_announced", set())
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    with warm.announced("float32"):
+        zero_gradients_anew()
+    assert re.fullmatch(
+        r"fastrnn: compiling the float32 kernels .* \d+\.\d s, kept for later runs\n", capsys.readouterr().err
+    )
+    monkeypatch.setattr(warm, "_announced", set())
+    with warm.announced("float32"):
+        zero_gradients_anew()
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,233 @@
+"""The command line: what it writes, and that every error is one line, exit code 2, before any work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fastrnn import datasets
+from fastrnn.cli import main
+from fastrnn.forecast import Forecaster
+
+SMALL = ["--window", "12", "--units", "8", "--epochs", "2"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Commands run in an empty folder, and no test trains unless it means to."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def refused(capsys, monkeypatch):
+    """Run a command that must be refused without training or writing anything; its one line."""
+
+    def fit(*_, **__):
+        raise AssertionError("it trained before it refused")
+
+    def refused(*arguments):
+        before = sorted(Path().rglob("*"))
+        with monkeypatch.context() as patch:
+            patch.setattr("fastrnn.forecast.Forecaster._train", fit)
+            code = main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        assert code == 2
+        assert printed.out == ""
+        assert printed.err.startswith("fastrnn: ")
+        assert printed.err.count("\n") == 1
+        assert sorted(Path().rglob("*")) == before
+        return printed.err
+
+    return refused
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A small model of the airline passengers."""
+    path = tmp_path_factory.mktemp("model") / "air.safetensors"
+    assert main(["train", str(datasets.path("airline")), *SMALL, "--out", str(path)]) == 0
+    return path
+
+
+def test_first_command_of_the_readme(capsys):
+    assert main(["train", "--plot", "fit.png"]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0] == "SUNACTIVITY of sunspots_yearly.csv: 309 rows; held out from 1963 to 2008"
+    rows = {line.rsplit(maxsplit=3)[0]: line.split()[-1] for line in lines[4:7]}
+    assert list(rows) == ["rnn", "persistence", "seasonal naive"]
+    assert float(rows["rnn"]) < 0.65 < float(rows["persistence"]) == 1
+    assert lines[-2:] == ["model: model.safetensors", "plot: fit.png"]
+    assert Path("fit.png").read_bytes().startswith(b"\x89PNG")
+    assert "epoch" in printed.err
+    assert "Traceback" not in printed.err
+
+    assert main(["predict", "model.safetensors", "--steps", "3"]) == 0
+    forecast = pl.read_csv(capsys.readouterr().out.encode())
+    assert forecast.columns == ["date", "forecast"]
+    assert forecast["date"].to_list() == [2009, 2010, 2011]
+
+
+def test_predict_writes_what_it_prints(model, capsys):
+    arguments = ["predict", str(model), str(datasets.path("airline")), "--steps", "14"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert main([*arguments, "--out", "forecast.csv"]) == 0
+    assert capsys.readouterr().out == ""
+    assert Path("forecast.csv").read_text() == printed
+    forecast = pl.read_csv("forecast.csv")
+    assert forecast["date"][0] == "1961-01"
+    expected = Forecaster.load(model).predict(datasets.load("airline"), 14).values
+    assert np.allclose(forecast["forecast"], expected, rtol=1e-6)
+
+
+def test_steps_where_there_are_no_dates(model, capsys):
+    Path("bare.csv").write_text("Passengers\n" + "\n".join(map(str, range(100, 130))))
+    assert main(["predict", str(model), "bare.csv", "--steps", "2"]) == 0
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == ["step", "1", "2"]
+
+
+def test_missing_cells_while_predicting(model, refused, capsys):
+    Path("gaps.csv").write_text("Passengers\n" + "\n".join(map(str, range(20))) + "\nNA\n5\n")
+    assert "gaps.csv, line 22, column 'Passengers': the cell is missing" in refused("predict", model, "gaps.csv")
+    assert main(["predict", str(model), "gaps.csv", "--missing", "previous"]) == 0
+
+
+def test_same_seed_same_file():
+    for name in ("a", "b"):
+        assert main(["train", *SMALL, "--seed", "3", "--out", name]) == 0
+    assert Path("a").read_bytes() == Path("b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cell", "lstm"], "cell='lstm'; expected one of: rnn"),
+        (["--window", "0"], "window=0; expected a whole number, at least 1"),
+        (["--window", "400"], "window=400 and horizon=1 leave nothing to train on"),
+        (["--window", "many"], 'unable to convert "many" into int'),
+        (["--windo", "3"], "--windo"),
+        (["--learning-rate", "-1"], "learning_rate=-1.0; expected a number above 0"),
+        (["--target", "MOON"], "sunspots_yearly.csv has no column 'MOON'; columns of numbers: SUNACTIVITY"),
+        (["--features", "MOON"], "no column 'MOON'"),
+        (["--target", "YEAR"], "column 'YEAR' of sunspots_yearly.csv holds the dates"),
+        (["nothing.csv"], "nothing.csv: no such file"),
+        (["."], "is a folder; expected a CSV or Parquet file"),
+        (["--out", "no/model"], "no/model cannot be written: no is no folder; create it first"),
+        (["--out", "."], "cannot be written: it is no file"),
+        (["--out", "/dev/null"], "/dev/null cannot be written: it is no file"),
+        (["--plot", "no/fit.png"], "no/fit.png cannot be written"),
+        (["--plot", "fit.doc"], "fit.doc ends in 'doc'; expected the ending of a picture"),
+        (["--plot", "model.png", "--out", "model.png"], "model.png is what is read or written already"),
+    ],
+)
+def test_train_refuses(refused, arguments, message):
+    assert message in refused("train", *arguments)
+
+
+def test_train_never_replaces_its_data(refused):
+    Path("data.csv").write_text("a\n1\n")
+    assert "data.csv is what is read or written already" in refused("train", "data.csv", "--out", "./data.csv")
+
+
+def test_a_folder_that_takes_no_files(refused, monkeypatch):
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert "m cannot be written: No space left on device" in refused("train", "--out", "m")
+
+
+def test_predict_refuses(refused, model):
+    airline = datasets.path("airline")
+    assert "steps=0; expected at least 1" in refused("predict", model, airline, "--steps", "0")
+    assert "no column 'Passengers'" in refused("predict", model)
+    assert "missing='guess'" in refused("predict", model, airline, "--missing", "guess")
+    assert "is what is read or written already" in refused("predict", model, airline, "--out", model)
+    assert "no is no folder" in refused("predict", model, airline, "--out", "no/f.csv")
+    assert "nothing" in refused("predict", "nothing", airline)
+    assert "airline.csv" in refused("predict", airline, airline)
+    Path("short.csv").write_text("Passengers\n1\n2\n")
+    assert "short.csv has 2 rows; expected at least 12, the model's window" in refused("predict", model, "short.csv")
+
+
+def test_unknown_command(refused):
+    assert "trian" in refused("trian")
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "cure"),
+    [
+        ("cyclopts", ["train"], 'pip install "fastrnn[cli]"'),
+        ("matplotlib", ["train", "--plot", "fit.png"], 'pip install "fastrnn[plot]"'),
+        ("polars", ["train"], 'pip install "fastrnn[cli]"'),
+    ],
+)
+def test_missing_extras_name_their_cure(refused, monkeypatch, package, arguments, cure):
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    line = refused(*arguments)
+    assert f"needs {package}" in line
+    assert cure in line
+
+
+def test_what_it_tells_about_itself(capsys):
+    assert main(["info"]) == 0
+    facts = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert {"fastrnn", "python", "numpy", "numba"} <= facts.keys()
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == facts["fastrnn"]
+    assert main(["warmup"]) == 0
+    assert main(["train", "--help"]) == 0
+    assert "--learning-rate" in capsys.readouterr().out
+    assert main([]) == 0
+
+
+def test_help_loads_no_compiler():
+    check = (
+        "import sys\nfrom fastrnn.cli import main\nassert main(['train', '--help']) == 0\n"
+        "assert not {'numba', 'polars', 'matplotlib'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "fastrnn.cli", *arguments]
+
+
+def test_as_a_process():
+    done = subprocess.run(command("train", "--cell", "lstm"), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "fastrnn: cell='lstm'; expected one of: rnn\n"
+
+
+def test_interrupt_while_training():
+    endless = command("train", "--epochs", "1000000", "--units", "8")
+    with subprocess.Popen(endless, stderr=subprocess.PIPE) as training:
+        assert training.stderr.read(1), "the progress bar should have appeared"
+        time.sleep(1)
+        training.send_signal(signal.SIGINT)
+        rest = training.stderr.read().decode()
+    assert training.returncode == 130
+    assert rest.endswith("fastrnn: stopped\n")
+    assert "Traceback" not in rest
+    assert not list(Path().iterdir())
+
+
+def test_a_reader_that_leaves_early(model):
+    read, write = os.pipe()
+    os.close(read)
+    arguments = ["predict", str(model), str(datasets.path("airline")), "--steps", "500"]
+    done = subprocess.run(command(*arguments), stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert done.returncode == 0
+    assert done.stderr == b""

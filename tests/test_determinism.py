@@ -1,0 +1,136 @@
+"""The same seed gives the same bits: with any number of threads, in another process, with other threads at work."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import fastrnn as fr
+
+
+class Run(NamedTuple):
+    """A fit: N sequences of T steps in minibatches of B; units of the recurrent layers; the trainer's settings."""
+
+    N: int
+    B: int
+    T: int
+    I: int  # noqa: E741
+    units: tuple[int, ...]
+    every_step: bool = False
+    lengths: bool = False
+    trainer: dict[str, Any] = {}  # noqa: RUF012
+
+
+ONLINE = {"tbptt": (3, 5), "tbptt_update": "chunk", "optimizer": fr.SGD(0.05, momentum=0.9)}
+RUNS = (
+    Run(5, 1, 9, 1, (7,)),
+    Run(13, 2, 8, 3, (5, 6)),
+    Run(23, 7, 12, 2, (13,), every_step=True, lengths=True, trainer={"clip_norm": 0.1}),
+    Run(40, 17, 10, 1, (33,), trainer={"clip_value": 0.01, "clip_norm": 0.05}),
+    Run(70, 33, 11, 5, (18, 9), every_step=True, trainer=ONLINE),
+    Run(90, 70, 25, 9, (50,), lengths=True, trainer={"clip_norm": 0.1, "loss": "mae"}),
+    Run(64, 64, 40, 3, (70,), every_step=True, trainer={"tbptt": (7, 11)}),
+)
+"""Minibatches of 1 to 70 rows, sizes on and off multiples of 4; threads without rows or with uneven shares."""
+
+
+def build(run: Run, dtype: str, threads: int) -> tuple[fr.Trainer, dict[str, Any]]:
+    """Return the trainer of a run and its data."""
+    rng = np.random.default_rng(run.N)
+    stack: list[Any] = [fr.SimpleRNN(size, return_sequences=True) for size in run.units[:-1]]
+    stack += [fr.SimpleRNN(run.units[-1], return_sequences=run.every_step), fr.Dense(2)]
+    model = fr.Sequential(stack, dtype=dtype, seed=3)
+    data = {
+        "x": rng.standard_normal((run.N, run.T, run.I)).astype(dtype),
+        "y": rng.standard_normal((run.N, *([run.T] if run.every_step else []), 2)).astype(dtype),
+        "lengths": rng.integers(0, run.T + 1, run.N) if run.lengths else None,
+    }
+    return fr.Trainer(model, metrics=["mae"], threads=threads, seed=4, **run.trainer), data
+
+
+def fingerprint(run: Run, dtype: str, threads: int) -> str:
+    """Fit, evaluate and predict; return a digest of all bits that come out."""
+    trainer, data = build(run, dtype, threads)
+    history = trainer.fit(**data, epochs=2, batch_size=run.B, validation_split=0.2, verbose=0)
+    figures = trainer.evaluate(**data)
+    outputs = trainer.model.predict(data["x"], data["lengths"], return_state=True, batch_size=run.B, threads=threads)
+    digest = hashlib.sha256(repr((history.history, figures)).encode())
+    states = outputs[1] if isinstance(outputs[1], list) else [outputs[1]]
+    for array in (*trainer.model.get_weights(), outputs[0], *states):
+        assert np.isfinite(array).all()
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def fingerprints() -> list[str]:
+    """Return the digests of all runs with two threads."""
+    return [fingerprint(run, dtype, 2) for run in RUNS for dtype in ("float32", "float64")]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"N{run.N}-B{run.B}-T{run.T}-I{run.I}-H{run.units}")
+def test_threads_change_no_bit(run: Run, dtype: str) -> None:
+    alone = fingerprint(run, dtype, 1)
+    assert [fingerprint(run, dtype, threads) for threads in (1, 2, 3, 5)] == [alone] * 4
+
+
+ANOTHER_PROCESS = """
+import sys
+sys.path.append(sys.argv[1])
+from tests.test_determinism import fingerprints
+print(*fingerprints())
+"""
+
+
+def test_another_process_gives_the_same_bits(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ANOTHER_PROCESS, str(Path(__file__).parents[1])],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONHASHSEED": "12345", "PYTHONPATH": str(Path(fr.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == fingerprints()
+
+
+def test_seeds_matter() -> None:
+    """The tests above could not fail if seeds were ignored, or the digest saw nothing of the weights."""
+    weights = [fr.Sequential([fr.SimpleRNN(4)], input_size=2, seed=seed).get_weights() for seed in (0, 0, 1)]
+    assert all((a == b).all() for a, b in zip(weights[0], weights[1], strict=True))
+    assert any((a != b).any() for a, b in zip(weights[0], weights[2], strict=True))
+    x, y = np.random.default_rng(0).standard_normal((2, 20, 3, 1))
+    orders = []
+    for seed in (0, 0, 1):
+        model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], seed=0)
+        fr.Trainer(model, seed=seed).fit(x, y[:, 0], batch_size=3, epochs=1, verbose=0)
+        orders.append(model.get_weights()[0])
+    assert (orders[0] == orders[1]).all()
+    assert (orders[0] != orders[2]).any()
+
+
+def test_predictions_of_one_model_from_several_threads_at_once() -> None:
+    trainer, data = build(RUNS[5], "float32", 1)
+    model, x = trainer.model, data["x"]
+    model.build(x.shape[2])
+    pieces = [x[i : i + 1 + i % 5] for i in range(0, 60, 2)]
+    expected = [model.predict(piece) for piece in pieces]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for got, want in zip(pool.map(model.predict, pieces), expected, strict=True):
+                np.testing.assert_array_equal(got, want)
+
+
+def test_models_may_be_trained_in_several_threads_at_once() -> None:
+    runs = [(run, dtype, 2) for run in RUNS[:4] for dtype in ("float32", "float64")]
+    expected = [fingerprint(*run) for run in runs]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda run: fingerprint(*run), runs)) == expected

@@ -1,0 +1,223 @@
+"""Settings and descriptions that do not hold are refused, and a refused call leaves no trace."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import fastrnn as fr
+from tests.laws import Array, make_batch
+from tests.refusals import Given, Refusal, check, make_given
+
+V, T = ValueError, TypeError
+
+
+@pytest.fixture
+def given() -> Given:
+    return make_given()
+
+
+CALLS: dict[str, tuple[Callable[[Given], Any], Refusal, list[str]]] = {
+    "epochs 0": (lambda g: g.fit(epochs=0), V, ["epochs is 0", "from 1 up"]),
+    "epochs 1.5": (lambda g: g.fit(epochs=1.5), V, ["epochs is 1.5", "whole number"]),
+    "epochs True": (lambda g: g.fit(epochs=True), V, ["epochs is True", "whole number"]),
+    "batch_size 0": (lambda g: g.fit(batch_size=0), V, ["batch_size is 0", "from 1 up"]),
+    "batch_size text": (lambda g: g.fit(batch_size="32"), V, ["batch_size is '32'", "whole number"]),
+    "batch_size of predict": (lambda g: g.model.predict(g.x, batch_size=-1), V, ["batch_size is -1", "from 1 up"]),
+    "threads 0": (lambda g: g.fit({"threads": 0}), V, ["threads is 0", "from 1 up"]),
+    "threads of predict": (lambda g: g.model.predict(g.x, threads=1.0), V, ["threads is 1.0", "whole number"]),
+    "split 1": (lambda g: g.fit(validation_split=1.0), V, ["validation_split is 1.0", "from 0 up to 1"]),
+    "split negative": (lambda g: g.fit(validation_split=-0.1), V, ["validation_split is -0.1", "from 0 up to 1"]),
+    "split NaN": (lambda g: g.fit(validation_split=np.nan), V, ["validation_split is nan", "from 0 up to 1"]),
+    "split text": (lambda g: g.fit(validation_split="0.2"), (V, T), ["validation_split is '0.2'", "number"]),
+    "split of too few": (lambda g: g.fit(validation_split=0.01), V, ["validation_split=0.01 of 11", "more sequences"]),
+    "validation twice": (
+        lambda g: g.fit(validation_split=0.2, validation_data=(g.x, g.y)), V, ["validation_data and validation_split"]
+    ),
+    "validation of x": (lambda g: g.fit(validation_data=(g.x,)), V, ["validation_data", "(x, y)"]),
+    "validation array": (lambda g: g.fit(validation_data=g.x), V, ["validation_data", "(x, y)"]),
+    "carry and shuffle": (
+        lambda g: g.fit(carry_state=True, batch_size=11), V, ["carry_state=True with shuffle=True", "shuffle=False"]
+    ),
+    "carry and remainder": (
+        lambda g: g.fit(carry_state=True, shuffle=False, batch_size=4), V,
+        ["11 sequences in batches of 4", "batch_size divides"],
+    ),
+    "loss": (lambda g: g.fit({"loss": "msee"}), V, ["loss is 'msee'", "mse, mae"]),
+    "loss None": (lambda g: g.fit({"loss": None}), V, ["loss is None", "mse, mae"]),
+    "loss of gradients": (lambda g: g.model.gradients(g.x, g.y, loss="l1"), V, ["loss is 'l1'", "mse, mae"]),
+    "wants": (lambda g: g.model.gradients(g.x, g.y, wants=("y",)), V, ["wants is 'y'", "x, initial_state"]),
+    "metric": (lambda g: g.fit({"metrics": ["mae", "r2"]}), V, ["metrics is 'r2'", "mse, mae"]),
+    "optimizer name": (lambda g: g.fit({"optimizer": "adam"}), T, ["optimizer is 'adam'", "Adam(...)"]),
+    "optimizer class": (lambda g: g.fit({"optimizer": fr.Adam}), T, ["optimizer is", "Adam(...)"]),
+    "model": (lambda g: fr.Trainer([fr.SimpleRNN(3)]), T, ["model is [SimpleRNN", "Sequential"]),
+    "clip_value 0": (lambda g: g.fit({"clip_value": 0}), V, ["clip_value is 0", "above 0"]),
+    "clip_norm negative": (lambda g: g.fit({"clip_norm": -1.0}), V, ["clip_norm is -1.0", "above 0"]),
+    "clip_norm infinite": (lambda g: g.fit({"clip_norm": np.inf}), V, ["clip_norm is inf", "above 0"]),
+    "tbptt 0": (lambda g: g.fit({"tbptt": 0}), V, ["k1 is 0", "from 1 up"]),
+    "tbptt k2": (lambda g: g.fit({"tbptt": (2, 0)}), V, ["k2 is 0", "from 1 up"]),
+    "tbptt three": (lambda g: g.fit({"tbptt": (1, 2, 3)}), V, ["tbptt is (1, 2, 3)", "(k1, k2)"]),
+    "tbptt 2.5": (lambda g: g.model.gradients(g.x, g.y, tbptt=2.5), V, ["2.5", "whole number"]),
+    "tbptt_update": (lambda g: g.fit({"tbptt_update": "step"}), V, ["tbptt_update is 'step'", "sequence, chunk"]),
+    "trainer's seed": (lambda g: g.fit({"seed": -1}), V, ["seed is -1", "from 0 up"]),
+    "trainer's seed 1.5": (lambda g: g.fit({"seed": 1.5}), (V, T), ["seed is 1.5", "whole number"]),
+    "a callback that is none": (lambda g: g.fit(callbacks=[3]), (V, T), ["callbacks", "3"]),
+    "callbacks that are no list": (lambda g: g.fit(callbacks=print), (V, T), ["callbacks"]),
+    "build again": (lambda g: g.model.build(4), V, ["input_size is 4", "expected 3"]),
+    "stream batch": (lambda g: g.model.stream(0), V, ["batch is 0", "from 1 up"]),
+    "stream rows": (lambda g: g.model.stream(2).step(np.ones((3, 3))), V, ["x has shape (3, 3)", "expected (2, 3)"]),
+    "stream features": (lambda g: g.model.stream(2).step(np.ones((2, 4))), V, ["x has shape", "4)", "3"]),
+    "stream of steps": (lambda g: g.model.stream(2).step(np.ones((2, 1, 3))), V, ["x has shape (2, 1, 3)", "(2, 3)"]),
+    "stream NaN": (lambda g: g.model.stream(2).step([[1, 1, 1], [1, np.nan, 1]]), V, ["x has nan in row 1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_settings(given: Given, case: str) -> None:
+    call, error, parts = CALLS[case]
+    check(error, parts, lambda: call(given), given.model)
+
+
+MODELS: dict[str, tuple[Callable[[], Any], Refusal, list[str]]] = {
+    "no layers": (lambda: fr.Sequential([]), V, ["no layers", "SimpleRNN(32)"]),
+    "dense first": (lambda: fr.Sequential([fr.Dense(1)]), V, ["layer 0 is Dense", "recurrent layer"]),
+    "recurrent above dense": (
+        lambda: fr.Sequential([fr.SimpleRNN(2), fr.Dense(1), fr.SimpleRNN(2)]), V, ["layer 2 is SimpleRNN above Dense"]
+    ),
+    "last step below": (
+        lambda: fr.Sequential([fr.SimpleRNN(2), fr.SimpleRNN(2)]), V,
+        ["layer 1 reads sequences", "return_sequences=True in layer 0"],
+    ),
+    "no layer": (lambda: fr.Sequential([fr.SimpleRNN(2), "dense"]), T, ["layer 1 is 'dense'", "Dense(1)"]),
+    "a class": (lambda: fr.Sequential([fr.SimpleRNN]), T, ["layer 0 is", "SimpleRNN(32)"]),
+    "dtype": (lambda: fr.Sequential([fr.SimpleRNN(2)], dtype="float16"), V, ["dtype is 'float16'", "float32, float64"]),
+    "seed": (lambda: fr.Sequential([fr.SimpleRNN(2)], seed=-1), V, ["seed is -1", "from 0 up"]),
+    "seed 0.5": (lambda: fr.Sequential([fr.SimpleRNN(2)], seed=0.5), V, ["seed is 0.5", "whole number"]),
+    "input_size": (lambda: fr.Sequential([fr.SimpleRNN(2)], input_size=0), V, ["input_size is 0", "from 1 up"]),
+    "names": (
+        lambda: fr.Sequential([fr.SimpleRNN(2, name="a"), fr.Dense(2, name="a")], input_size=1), V,
+        ["2 layers have name='a'", "rename"],
+    ),
+    "units 0": (lambda: fr.SimpleRNN(0), V, ["SimpleRNN has units=0", "from 1 up"]),
+    "units 2.5": (lambda: fr.Dense(2.5), V, ["Dense has units=2.5", "whole number"]),
+    "activation": (lambda: fr.SimpleRNN(2, "softplus"), V, ["activation='softplus'", "tanh, sigmoid, relu, linear"]),
+    "use_bias": (lambda: fr.Dense(2, use_bias=1), V, ["use_bias=1", "True or False"]),
+    "return_sequences": (lambda: fr.SimpleRNN(2, return_sequences="no"), V, ["return_sequences='no'"]),
+    "initializer": (lambda: fr.Dense(2, kernel_initializer="glorot"), V, ["kernel_initializer", "glorot_uniform"]),
+    "layer name": (lambda: fr.Dense(2, name="a.b"), V, ["name='a.b'", "without '.'"]),
+    "learning rate 0": (lambda: fr.SGD(0.0), V, ["SGD has learning_rate=0.0", "above 0"]),
+    "learning rate NaN": (lambda: fr.Adam(np.nan), V, ["Adam has learning_rate=nan", "above 0"]),
+    "learning rate text": (lambda: fr.Adam("0.1"), V, ["Adam has learning_rate='0.1'", "number"]),
+    "momentum 1": (lambda: fr.SGD(0.1, momentum=1.0), V, ["SGD has momentum=1.0", "below 1"]),
+    "nesterov alone": (lambda: fr.SGD(0.1, nesterov=True), V, ["nesterov=True and momentum=0", "such as 0.9"]),
+    "weight_decay": (lambda: fr.SGD(0.1, weight_decay=-1e-3), V, ["weight_decay=-0.001", "at least 0"]),
+    "beta_2": (lambda: fr.Adam(beta_2=1.0), V, ["Adam has beta_2=1.0", "below 1"]),
+    "epsilon": (lambda: fr.Adam(epsilon=0.0), V, ["Adam has epsilon=0.0", "above 0"]),
+    "warmup": (lambda: fr.warmup("half"), V, ["dtype is 'half'", "float32, float64"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_descriptions(case: str) -> None:
+    call, error, parts = MODELS[case]
+    check(error, parts, call)
+
+
+def other_weights(weights: list[Array], place: int, value: Any) -> list[Any]:
+    return [value if i == place else 2.0 * weight for i, weight in enumerate(weights)]
+
+
+SET_WEIGHTS: dict[str, tuple[Callable[[list[Array]], Any], Refusal, list[str]]] = {
+    "fewer": (lambda w: w[:-1], V, ["weights has 7 arrays", "expected 8", "dense.bias"]),
+    "none": (lambda w: [], V, ["weights has 0 arrays", "expected 8"]),
+    "shape": (lambda w: other_weights(w, 6, np.ones((2, 9))), V, ["dense.kernel has shape (2, 9)", "expected (9, 2)"]),
+    "flat": (lambda w: other_weights(w, 7, np.ones((2, 1))), V, ["dense.bias has shape (2, 1)", "expected (2,)"]),
+    "NaN": (lambda w: other_weights(w, 7, [1.0, np.nan]), V, ["dense.bias has nan"]),
+    "beyond float32": (lambda w: other_weights(w, 7, [1.0, 1e200]), V, ["dense.bias has", "finite"]),
+    "text": (lambda w: other_weights(w, 7, ["a", "b"]), T, ["dense.bias has dtype <U1", "numbers"]),
+}
+
+
+@pytest.mark.parametrize("case", SET_WEIGHTS)
+def test_set_weights(given: Given, case: str) -> None:
+    make, error, parts = SET_WEIGHTS[case]
+    check(error, parts, lambda: given.model.set_weights(make(given.model.get_weights())), given.model)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: model.get_weights(),
+        lambda model: model.parameters(),
+        lambda model: model.set_weights([]),
+        lambda model: model.count_params(),
+        lambda model: model.summary(),
+    ],
+    ids=["get_weights", "parameters", "set_weights", "count_params", "summary"],
+)
+def test_a_model_without_weights_says_how_to_get_some(use: Callable[[fr.Sequential], Any]) -> None:
+    check(V, ["no weights yet", "input_size=", "build"], lambda: use(fr.Sequential([fr.SimpleRNN(2)])))
+
+
+def unbuilt() -> fr.Sequential:
+    return fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)])
+
+
+REFUSED: dict[str, Callable[[fr.Sequential, Array, Array], Any]] = {
+    "predict, lengths": lambda model, x, y: model.predict(x, lengths=[9, 9, 9]),
+    "predict, initial_state": lambda model, x, y: model.predict(x, initial_state=np.ones((3, 3))),
+    "predict, batch_size": lambda model, x, y: model.predict(x, batch_size=0),
+    "predict, threads": lambda model, x, y: model.predict(x, threads=0),
+    "gradients, y": lambda model, x, y: model.gradients(x, y[:2]),
+    "gradients, tbptt": lambda model, x, y: model.gradients(x, y, tbptt=0),
+    "gradients, loss": lambda model, x, y: model.gradients(x, y, loss="l2"),
+    "fit, y": lambda model, x, y: fr.Trainer(model).fit(x, y[:2]),
+    "fit, batch_size": lambda model, x, y: fr.Trainer(model).fit(x, y, batch_size=0),
+    "fit, carry_state": lambda model, x, y: fr.Trainer(model).fit(x, y, carry_state=True),
+    "fit, validation_split": lambda model, x, y: fr.Trainer(model).fit(x, y, validation_split=0.1),
+    "fit, validation_data": lambda model, x, y: fr.Trainer(model).fit(x, y, validation_data=(x, y[:2])),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refused_call_does_not_build_the_model(case: str) -> None:
+    """So that the next, right call may have another number of features."""
+    model = unbuilt()
+    with pytest.raises(V):
+        REFUSED[case](model, np.ones((3, 4, 2)), np.ones((3, 1)))
+    assert not model.built
+    assert model.predict(np.ones((3, 4, 5))).shape == (3, 1)
+
+
+def test_a_refused_fit_leaves_the_trainer_as_it_was() -> None:
+    """Weights, shuffling and the optimizer's state go on as if the bad calls had never been made."""
+    plain, x, y = make_batch("float64")
+    troubled, _, _ = make_batch("float64")
+    trainers = [fr.Trainer(model, seed=3) for model in (plain, troubled)]
+    for trainer in trainers:
+        trainer.fit(x, y, epochs=1, batch_size=4, verbose=0)
+    for bad in (
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"lengths": [99] * 11},
+        {"carry_state": True},
+        {"validation_data": (x, y[:3])},
+    ):
+        with pytest.raises(V):
+            trainers[1].fit(x, y, **({"verbose": 0} | bad))
+    for trainer in trainers:
+        trainer.fit(x, y, epochs=2, batch_size=4, verbose=0)
+    for a, b in zip(plain.get_weights(), troubled.get_weights(), strict=True):
+        assert_array_equal(a, b)
+
+
+def test_a_refused_step_leaves_the_stream_as_it_was(given: Given) -> None:
+    stream, other = given.model.stream(2), given.model.stream(2)
+    for one in (stream, other):
+        one.step(np.ones((2, 3)))
+    for bad in (np.ones((2, 4)), np.full((2, 3), np.nan), np.ones(3)):
+        with pytest.raises(V):
+            stream.step(bad)
+    assert_array_equal(stream.step(np.ones((2, 3))), other.step(np.ones((2, 3))))

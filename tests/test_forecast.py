@@ -1,0 +1,250 @@
+"""The forecaster: laws of scaling, time and memory, and honest errors on the series that ship."""
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+import fastrnn as fr
+from fastrnn import datasets
+from fastrnn.baselines import persistence
+from fastrnn.checkpoint import load_model, save_model
+from fastrnn.forecast import Forecaster
+from fastrnn.tables import as_table
+
+SMALL = {"window": 12, "units": 8, "epochs": 3, "dtype": "float64"}
+
+
+@pytest.fixture(scope="module")
+def sunspots():
+    return datasets.load("sunspots").columns["SUNACTIVITY"]
+
+
+@pytest.fixture(scope="module")
+def trained(sunspots):
+    forecaster = Forecaster(**SMALL)
+    return forecaster, forecaster.fit(sunspots)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "ratio"),
+    [
+        ("sunspots", {}, 0.65),
+        ("airline", {"window": 24}, 0.75),
+        ("weather", {"target": "temp_max", "epochs": 5}, 0.99),
+        ("stocks", {"target": "Close", "epochs": 3}, 1.02),
+    ],
+)
+def test_beats_or_matches_persistence_on_real_series(name, settings, ratio):
+    report = Forecaster(**settings).fit(datasets.load(name))
+    scores = {score.name: score for score in report.scores}
+    assert scores["rnn"].rmse < ratio * scores["persistence"].rmse
+    if "seasonal naive" in scores:
+        assert scores["rnn"].rmse < scores["seasonal naive"].rmse
+
+
+def test_report_is_measured_on_the_held_out_end(trained, sunspots):
+    forecaster, report = trained
+    assert report.windows == (205, 46, 46)
+    assert report.rows == 309
+    held = sunspots[-46:]
+    assert np.array_equal(report.held_out.truth, held)
+    assert np.array_equal(report.held_out.persistence, sunspots[-47:-1])
+    assert np.array_equal(report.held_out.rows, np.arange(263, 309))
+    network, repeated, seasonal = report.scores
+    assert repeated.rmse == pytest.approx(np.sqrt(np.mean((held - sunspots[-47:-1]) ** 2)))
+    assert seasonal.mae == pytest.approx(np.mean(np.abs(held - sunspots[-57:-11])))
+    assert network.rmse == pytest.approx(np.sqrt(np.mean((report.held_out.forecast - held) ** 2)))
+    assert report.period == 11
+    assert len(report.history["loss"]) == len(report.history["val_loss"]) == 3
+    # What the report calls a forecast is what predict gives to somebody who stands there.
+    for row in (0, 45):
+        seen = forecaster.predict(sunspots[: 263 + row]).values
+        assert seen == pytest.approx(report.held_out.forecast[row : row + 1], rel=1e-9)
+
+
+def test_keeps_the_best_epoch(sunspots):
+    report = Forecaster(**(SMALL | {"epochs": 12, "learning_rate": 0.03})).fit(sunspots)
+    assert report.kept == 1 + int(np.argmin(report.history["val_loss"]))
+
+
+def test_what_is_held_out_teaches_nothing(trained, sunspots):
+    altered = sunspots.copy()
+    altered[-46:] = np.random.default_rng(0).normal(1e6, 1e6, 46)
+    other = Forecaster(**SMALL)
+    report = other.fit(altered)
+    assert report.history == trained[1].history
+    assert other.recipe == trained[0].recipe
+    assert np.array_equal(other.predict(sunspots).values, trained[0].predict(sunspots).values)
+
+
+def test_forecasts_change_with_the_units(trained, sunspots):
+    other = Forecaster(**SMALL)
+    other.fit(3 * sunspots - 500)
+    expected = 3 * trained[0].predict(sunspots, 5).values - 500
+    assert other.predict(3 * sunspots - 500, 5).values == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_untrained_is_persistence(sunspots, horizon):
+    forecaster = Forecaster(**(SMALL | {"horizon": horizon, "learning_rate": 1e-300, "epochs": 1}))
+    report = forecaster.fit(sunspots)
+    assert report.scores[0].rmse == pytest.approx(report.scores[1].rmse)
+    assert forecaster.predict(sunspots).values == pytest.approx([sunspots[-1]] * horizon)
+
+
+def test_same_seed_same_bits(trained, sunspots):
+    for threads in (1, 2):
+        other = Forecaster(**SMALL, threads=threads)
+        assert other.fit(sunspots).history == trained[1].history
+        assert np.array_equal(other.predict(sunspots, 9).values, trained[0].predict(sunspots, 9).values)
+    assert Forecaster(**SMALL, seed=1).fit(sunspots).history != trained[1].history
+
+
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_iterating_is_feeding_the_forecast_back(sunspots, horizon):
+    forecaster = Forecaster(**(SMALL | {"horizon": horizon}))
+    forecaster.fit(sunspots)
+    once = forecaster.predict(sunspots).values
+    assert once.shape == (horizon,)
+    again = forecaster.predict(np.concatenate([sunspots, once])).values
+    both = forecaster.predict(sunspots, 2 * horizon - 1).values
+    assert both == pytest.approx(np.concatenate([once, again])[: 2 * horizon - 1], rel=1e-9)
+
+
+def test_only_the_last_window_matters(trained, sunspots):
+    whole, tail = (trained[0].predict(rows, 3).values for rows in (sunspots, sunspots[-12:]))
+    assert np.array_equal(whole, tail)
+
+
+def test_features_and_a_direct_horizon():
+    table = datasets.load("weather")
+    forecaster = Forecaster(
+        **(SMALL | {"target": "temp_max", "features": ("wind", "temp_min"), "horizon": 5, "epochs": 1})
+    )
+    report = forecaster.fit(table)
+    assert report.windows == (1007, 215, 215)
+    assert len(report.held_out.truth) == 215
+    assert forecaster.predict(table).values.shape == (5,)
+    assert forecaster.predict(table, 2).values.shape == (2,)
+    with pytest.raises(ValueError, match="steps=6; expected at most the horizon, 5, as the features are not known"):
+        forecaster.predict(table, 6)
+    # The order of the features is part of the model, their order in the file is not.
+    columns = dict(reversed(table.columns.items()))
+    swapped = dataclasses.replace(table, columns=columns)
+    assert np.array_equal(forecaster.predict(swapped).values, forecaster.predict(table).values)
+
+
+def test_dates_continue():
+    table = datasets.load("airline")
+    forecaster = Forecaster(**SMALL)
+    report = forecaster.fit(table)
+    assert report.target == "Passengers"
+    assert str(report.held_out.dates[0]) == "1959-04"
+    forecast = forecaster.predict(table, 14)
+    assert str(forecast.dates[0]) == "1961-01"
+    assert str(forecast.dates[13]) == "1962-02"
+    assert forecaster.recipe.last_date == "1960-12"
+    months = np.datetime_as_string(np.arange("1990-01", "1993-01", 3, dtype="datetime64[M]")).tolist()
+    quarters = pl.DataFrame({"Date": months, "Passengers": range(12)})
+    assert str(forecaster.predict(quarters).dates[0]) == "1993-01"
+    assert forecaster.predict(quarters.select("Passengers")).dates is None
+
+
+def test_missing_cells_are_mended_as_asked():
+    columns = {"year": list(range(1900, 2000)), "a": [None if row % 10 == 5 else row for row in range(100)]}
+    frame = pl.DataFrame(columns)
+    with pytest.raises(ValueError, match="row 5, column 'a': the cell is missing"):
+        Forecaster(**SMALL).fit(frame)
+    assert Forecaster(**SMALL, missing="previous").fit(frame).mended == 10
+    assert Forecaster(**SMALL, missing="drop").fit(frame).rows == 90
+
+
+@pytest.mark.parametrize("value", [0.0, 7.25, -1e9])
+def test_a_constant_series_stays_constant(value):
+    forecaster = Forecaster(**SMALL)
+    report = forecaster.fit(np.full(60, value))
+    assert report.period is None
+    assert forecaster.predict(np.full(12, value), 5).values == pytest.approx([value] * 5)
+    assert "-" in str(report).splitlines()[4]
+
+
+def test_save_and_load_is_identity(trained, sunspots, tmp_path):
+    path = tmp_path / "model.safetensors"
+    trained[0].save(path)
+    loaded = Forecaster.load(path)
+    assert loaded.recipe == trained[0].recipe
+    assert loaded.window == 12
+    assert loaded.target == "value"
+    assert np.array_equal(loaded.predict(sunspots, 9).values, trained[0].predict(sunspots, 9).values)
+    again = tmp_path / "again.safetensors"
+    loaded.save(again)
+    assert again.read_bytes() == path.read_bytes()
+    # It is also a model file like any other.
+    assert fr.load(path).count_params() == loaded.model.count_params()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mean": [1.0, 2.0]}, "its scaling does not match its columns and horizon"),
+        ({"scale": [0.0]}, "its scaling is not finite and above zero"),
+        ({"scale": [None]}, "Expected `float`, got `null`"),
+        ({"moves": []}, "its scaling does not match"),
+        ({"extra": 1}, "unknown field `extra`"),
+        ({"settings": {"target": "value", "window": -1}}, "window=-1; expected a whole number"),
+        (
+            {"settings": {"target": "value", "dtype": "float32"}},
+            "a network of inputs, outputs and dtype .1, 1, .float64..; expected .*by its forecaster",
+        ),
+    ],
+)
+def test_a_spoilt_recipe_is_refused(trained, tmp_path, change, message):
+    path = tmp_path / "model.safetensors"
+    recipe = msgspec.json.decode(msgspec.json.encode(trained[0].recipe)) | change
+    save_model(path, trained[0].model, {"forecaster": msgspec.json.encode(recipe).decode()})
+    with pytest.raises(ValueError, match=message) as refusal:
+        Forecaster.load(path)
+    assert str(path) in str(refusal.value)
+
+
+def test_a_model_without_a_recipe_is_refused(trained, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(path, trained[0].model, {})
+    assert load_model(path)[1] == {}
+    with pytest.raises(ValueError, match=": a model but no forecaster; expected what `fastrnn train` writes"):
+        Forecaster.load(path)
+
+
+def test_refusals(trained, sunspots, tmp_path):
+    forecaster, _ = trained
+    with pytest.raises(ValueError, match="has not been trained; expected one after fit or load"):
+        Forecaster().predict(sunspots)
+    with pytest.raises(ValueError, match="has not been trained"):
+        Forecaster().save(tmp_path / "m")
+    with pytest.raises(ValueError, match="steps=0; expected at least 1"):
+        forecaster.predict(sunspots, 0)
+    with pytest.raises(ValueError, match="the array has 11 rows; expected at least 12, the model's window"):
+        forecaster.predict(sunspots[:11])
+    with pytest.raises(ValueError, match="the data frame has no column 'value'; columns of numbers: a"):
+        forecaster.predict(pl.DataFrame({"a": [1.0] * 20}))
+    with pytest.raises(ValueError, match="window=300 and horizon=1 leave nothing to train on"):
+        Forecaster(window=300).fit(sunspots)
+    with pytest.raises(ValueError, match="period=300; expected at most 217: the rows for training"):
+        Forecaster(**SMALL, period=300).fit(sunspots)
+    with pytest.raises(ValueError, match="no column 'b'"):
+        Forecaster(target="b").fit(sunspots)
+
+
+def test_a_diverged_run_is_refused(sunspots):
+    with pytest.raises(ValueError, match=r"the loss is (nan|inf) in epoch \d+; expected a finite one: lower"):
+        Forecaster(**(SMALL | {"learning_rate": 1e200, "epochs": 5})).fit(sunspots)
+
+
+def test_persistence_of_the_report_is_the_baseline(sunspots):
+    table = as_table(sunspots)
+    report = Forecaster(**(SMALL | {"horizon": 4, "epochs": 1})).fit(table)
+    first = report.held_out.rows[::4]
+    assert np.array_equal(report.held_out.persistence, persistence(sunspots, first, 4).ravel())

@@ -1,0 +1,126 @@
+"""Pictures: scikit-learn's convention, files of every kind, and a legend that never covers the data."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from fastrnn.extras import MissingExtra
+from fastrnn.plots import ForecastDisplay, LossDisplay, check_picture, save_report
+from fastrnn.report import HeldOut, Report, Score
+
+HISTORY = {"loss": [1.0, 0.5, 0.3], "val_loss": [1.2, 0.7, 0.8]}
+
+
+def report(rows=40, dated=True, history=HISTORY):
+    time = np.arange(rows)
+    truth = np.sin(time / 3)
+    held_out = HeldOut(
+        np.datetime64("2001-01") + time if dated else None, time + 100, truth, truth + 0.1, np.roll(truth, 1)
+    )
+    scores = (Score("rnn", 0.1, 0.1), Score("persistence", 0.3, 0.2), Score("seasonal naive", 0.5, 0.4))
+    return Report("data.csv", "height", 140, (60, 20, rows), 1, 0, 19, False, scores, history, 2, held_out)
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def legend_covers_data(ax):
+    ax.figure.canvas.draw()
+    return ax.get_legend().get_window_extent().overlaps(ax.get_window_extent().shrunk(0.999, 0.99))
+
+
+def test_loss_display():
+    display = LossDisplay.from_history(HISTORY, kept=2).plot()
+    assert display.figure_ is display.ax_.figure
+    training, validation, kept = display.ax_.get_lines()
+    assert training.get_xdata().tolist() == [1, 2, 3]
+    assert list(validation.get_ydata()) == HISTORY["val_loss"]
+    assert kept.get_xdata() == [2, 2]
+    assert display.ax_.get_xlabel() == "epoch"
+    assert display.ax_.get_yscale() == "log"
+    assert not legend_covers_data(display.ax_)
+
+
+def test_loss_display_of_what_fit_returns_and_on_given_axes():
+    _, ax = plt.subplots()
+    display = LossDisplay.from_history(SimpleNamespace(history={"loss": [0.5, 0.0, float("nan")]})).plot(ax)
+    assert display.ax_ is ax
+    assert len(ax.get_lines()) == 1
+    assert ax.get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("dated", [True, False])
+@pytest.mark.parametrize("rows", [1, 40])
+def test_forecast_display(dated, rows):
+    display = ForecastDisplay.from_report(report(rows, dated)).plot()
+    ax = display.ax_
+    assert [line.get_label() for line in ax.get_lines()] == ["truth", "persistence, RMSE 0.3", "rnn, RMSE 0.1"]
+    assert all(len(line.get_xdata()) == rows for line in ax.get_lines())
+    assert ax.get_ylabel() == "height"
+    assert ax.get_xlabel() == ("" if dated else "row")
+    assert not legend_covers_data(ax)
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_files_by_ending(tmp_path, ending, start):
+    path = tmp_path / f"fit.{ending}"
+    save_report(report(), path)
+    assert path.read_bytes().startswith(start)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", ["fit", "fit.csv", ".png"])
+def test_unknown_endings_are_refused(tmp_path, name):
+    path = tmp_path / name
+    with pytest.raises(ValueError, match="expected the ending of a picture: png, svg, pdf, jpg"):
+        check_picture(path)
+    with pytest.raises(ValueError, match="expected the ending of a picture"):
+        save_report(report(), path)
+    assert not path.exists()
+
+
+def test_without_matplotlib_the_cure_is_named(monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtra, match=r'drawing needs matplotlib, .*: pip install "fastrnn\[plot\]"'):
+        check_picture(Path("fit.png"))
+
+
+def test_importing_plots_imports_no_matplotlib():
+    check = "import sys, fastrnn.plots; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_report_reads_well():
+    text = str(report())
+    assert text.splitlines() == [
+        "height of data.csv: 140 rows; held out from 2001-01 to 2004-04",
+        "windows: 60 to train, 20 to validate, 40 held out; kept epoch 2 of 3",
+        "",
+        "1 row ahead, held out        RMSE         MAE  RMSE / persistence",
+        "rnn                           0.1         0.1               0.333",
+        "persistence                   0.3         0.2               1.000",
+        "seasonal naive                0.5         0.4               1.667",
+        "season: 19 rows, from the training rows' autocorrelation",
+    ]
+    changed = dataclasses.replace(report(dated=False), period=None, mended=3, horizon=2)
+    assert "140 rows, 3 missing mended; no dates recognised" in str(changed)
+    assert "2 rows ahead" in str(changed)
+    assert "no season found in the training rows" in str(changed)
+    given = dataclasses.replace(report(), period_given=True, scores=(Score("rnn", 0, 0), Score("persistence", 0, 0)))
+    assert "season: 19 rows, given" in str(given)
+    assert str(given).splitlines()[4].split() == ["rnn", "0", "0", "-"]
