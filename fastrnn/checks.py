@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 
 
-def _numbers(name: str, value: ArrayLike, dtype: str) -> Array:
-    array = np.asarray(value)
+def _numbers(name: str, value: ArrayLike, dtype: str, form: str = "rows of one length") -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is ragged; expected {form}: pad the shorter rows and give lengths") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; expected numbers, such as {name}.astype('{dtype}')")
     return array
@@ -52,8 +56,8 @@ def sequences(x: ArrayLike, input_size: int | None, dtype: str, name: str = "x")
     ValueError
         Another rank, another number of features than ``input_size``, an empty axis, NaN or infinity.
     """
-    array = _numbers(name, x, dtype)
     features = "F" if input_size is None else str(input_size)
+    array = _numbers(name, x, dtype, f"(N, T, {features})")
     why = "" if input_size is None else f": this model was built with input_size={input_size}"
     if array.ndim != 3:
         cure = f"{name}[:, :, None] adds a feature axis" if array.ndim == 2 else f"reshape {name}"
@@ -165,7 +169,9 @@ def states(value: Any, units: Sequence[int], samples: int, dtype: str) -> list[A
     """
     if value is None:
         return None
-    given = [value] if len(units) == 1 and not isinstance(value, list | tuple) else list(value)
+    if len(units) > 1 and not isinstance(value, list | tuple):
+        raise ValueError(f"initial_state is {type(value).__name__}; expected a list of {len(units)} arrays: one for each recurrent layer")
+    given = list(value) if isinstance(value, list | tuple) and (len(units) > 1 or np.ndim(value) != 2) else [value]
     if len(given) != len(units):
         raise ValueError(f"initial_state has {len(given)} states; expected {len(units)}: one for each recurrent layer")
     out = []
@@ -192,6 +198,19 @@ def positive_int(name: str, value: Any) -> int:
     return int(value)
 
 
+def seed(value: Any) -> int:
+    """Return ``value`` if it is a whole number from 0 up.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ValueError(f"seed is {value!r}; expected a whole number from 0 up")
+    return int(value)
+
+
 def positive(name: str, value: Any) -> float | None:
     """Return ``value`` if it is a finite number above 0; None stays.
 
@@ -202,7 +221,7 @@ def positive(name: str, value: Any) -> float | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
         raise ValueError(f"{name} is {value!r}; expected a number above 0, or None")
     return float(value)
 

@@ -27,6 +27,15 @@ ROWS = 256
 """Sequences that ``predict`` takes at a time if not told."""
 
 
+def _rebuilt(layers: list[Layer], input_size: int | None, dtype: str, seed: int, weights: list[Array] | None) -> Sequential:
+    """Return a model with the given weights, whatever their values."""
+    model = Sequential(layers, input_size, dtype, seed)
+    if weights is not None:
+        for view, array in zip(model.parameters().values(), weights, strict=True):
+            view[...] = array
+    return model
+
+
 class Sequential:
     """Layers one after another: recurrent layers, then dense ones.
 
@@ -49,13 +58,15 @@ class Sequential:
         self.layers = list(layers)
         check_stack(self.layers)
         self.dtype = checks.one_of("dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, ("float32", "float64"))
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise ValueError(f"seed is {seed!r}; expected a whole number from 0 up")
-        self.seed = int(seed)
+        self.seed = checks.seed(seed)
         self._network: Network | None = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         if input_size is not None:
             self.build(input_size)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as layers and weights; buffers and plans are made anew."""
+        return _rebuilt, (self.layers, self.input_size, self.dtype, self.seed, self.get_weights() if self.built else None)
 
     # ------------------------------------------------------------------------------------------ weights
 
@@ -163,13 +174,15 @@ class Sequential:
         """
         x = checks.sequences(x, self.input_size, self.dtype)
         samples, steps, features = x.shape
-        self.build(features)
         data = Data(
             x,
             lengths=checks.row_lengths(lengths, samples, steps),
             initial_state=checks.states(initial_state, self.state_sizes, samples, self.dtype),
         )
         rows = min(samples, ROWS if batch_size is None else checks.positive_int("batch_size", batch_size))
+        if threads is not None:
+            checks.positive_int("threads", threads)
+        self.build(features)
         count = choose_threads(threads, self.network, rows, steps)
         plan = self._plan(("predict", rows, steps, count), rows=rows, steps=steps, threads=count, emits=True)
         with plan.lock:
@@ -220,19 +233,20 @@ class Sequential:
         """
         x = checks.sequences(x, self.input_size, self.dtype)
         samples, steps, features = x.shape
-        self.build(features)
-        network = self.network
+        every_step, outputs = self.output_form
         checks.one_of("loss", loss, list(LOSSES))
         for name in wants:
             checks.one_of("wants", name, ("x", "initial_state"))
         data = Data(
             x,
-            checks.targets(y, samples, steps if network.every_step else None, network.output_size, self.dtype),
+            checks.targets(y, samples, steps if every_step else None, outputs, self.dtype),
             checks.row_weights(sample_weight, samples),
             checks.row_lengths(lengths, samples, steps),
             initial_state=checks.states(initial_state, self.state_sizes, samples, self.dtype),
         )
         training = Training(checks.truncation(tbptt), wants_inputs="x" in wants, wants_initial="initial_state" in wants)
+        self.build(features)
+        network = self.network
         plan = Plan(network, samples, steps, columns=(loss,), training=training)
         plan.read(data)
         with Team(1) as team:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,11 +22,12 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=Tru
     def _check(self, field: str, above: float | None = None, below: float = math.inf) -> None:
         """Refuse what is not a number in ``[0, below)``, or in ``(above, below)`` if that is given."""
         value: Any = getattr(self, field)
-        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < below
+        good = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < below
         if not good or (above is not None and value <= above):
             low = "at least 0" if above is None else f"above {above:g}"
             high = "" if below == math.inf else f" and below {below:g}"
             raise ValueError(f"{type(self).__name__} has {field}={value!r}; expected a number {low}{high}")
+        msgspec.structs.force_setattr(self, field, float(value))
 
 
 class SGD(Optimizer, frozen=True):

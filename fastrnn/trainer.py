@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Trainer:
         if threads is not None:
             checks.positive_int("threads", threads)
         self.threads = threads
-        self._random = np.random.default_rng(seed)
+        self._random = np.random.default_rng(checks.seed(seed))
         self._plan: Plan | None = None
         self._key: Any = None
 
@@ -139,7 +140,8 @@ class Trainer:
                 f"carry_state=True with shuffle={shuffle} and {samples} sequences in batches of {rows}; "
                 f"expected shuffle=False and a number of sequences that batch_size divides"
             )
-        listeners = [c if isinstance(c, Callback) else Each(c) for c in callbacks]
+        listeners = _listeners(callbacks)
+        model.build(data.x.shape[2])
         if verbose or (verbose is None and sys.stderr.isatty()):
             listeners.append(ProgressBar())
         plan = self._training_plan(rows, steps, carry_state)
@@ -168,37 +170,40 @@ class Trainer:
         self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
     ) -> dict[str, float]:
         """Compute loss and metrics without training; arguments and errors as in `fit`."""
-        return self._evaluate(self._data(x, y, sample_weight, lengths))
+        data = self._data(x, y, sample_weight, lengths)
+        self.model.build(data.x.shape[2])
+        return self._evaluate(data)
 
     # ------------------------------------------------------------------------------------------ inside
 
     def _data(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, lengths: ArrayLike | None) -> Data:
-        """Check the data; builds the model on first use."""
+        """Check the data."""
         model = self.model
         x = checks.sequences(x, model.input_size, model.dtype)
-        samples, steps, features = x.shape
+        samples, steps, _ = x.shape
         every_step, outputs = model.output_form
-        checked = Data(
+        return Data(
             x,
             checks.targets(y, samples, steps if every_step else None, outputs, model.dtype),
             checks.row_weights(sample_weight, samples),
             checks.row_lengths(lengths, samples, steps),
         )
-        model.build(features)
-        return checked
 
     def _split(
         self, x: Any, y: Any, sample_weight: Any, lengths: Any, validation_data: tuple[Any, ...] | None, split: float
     ) -> tuple[Data, Data | None]:
         """Check all data and hold some out for validation."""
-        if not 0 <= split < 1:
+        if isinstance(split, bool) or not isinstance(split, Real) or not 0 <= split < 1:
             raise ValueError(f"validation_split is {split!r}; expected a number from 0 up to 1, such as 0.2")
         if validation_data is not None and split:
             raise ValueError("validation_data and validation_split are both given; expected one of them")
         data = self._data(x, y, sample_weight, lengths)
         if validation_data is not None:
             if not isinstance(validation_data, tuple | list) or not 2 <= len(validation_data) <= 4:
-                raise ValueError("validation_data is not (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)")
+                raise ValueError(
+                    f"validation_data is {type(validation_data).__name__}; "
+                    f"expected a tuple (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)"
+                )
             given = [*validation_data, None, None][:4]
             return data, self._data(given[0], given[1], given[2], given[3])
         if not split:
@@ -247,3 +252,13 @@ class Trainer:
             plan.zero_totals()
             plan.run(team, 0, plan.batches)
             return dict(zip(["loss", *self.metrics], plan.means(), strict=True))
+
+
+def _listeners(callbacks: Any) -> list[Callback]:
+    """Return callbacks as objects; refuses what can be neither called nor listened to."""
+    if not isinstance(callbacks, list | tuple):
+        raise TypeError(f"callbacks is {callbacks!r}; expected a list of callbacks, such as [{getattr(callbacks, '__name__', 'f')}]")
+    for callback in callbacks:
+        if not isinstance(callback, Callback) and not callable(callback):
+            raise TypeError(f"callbacks has {callback!r}; expected Callback objects or functions f(epoch, figures)")
+    return [c if isinstance(c, Callback) else Each(c) for c in callbacks]

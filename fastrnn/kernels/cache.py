@@ -99,3 +99,9 @@ def cached_in(name: str) -> Iterator[bool]:
 def is_empty(name: str) -> bool:
     """Whether nothing has been compiled into the folder ``name`` yet."""
     return FOLDER is None or not (FOLDER / name).exists()
+
+
+def empty(name: str) -> None:
+    """Remove what has been compiled into the folder ``name``."""
+    if FOLDER is not None:
+        shutil.rmtree(FOLDER / name, ignore_errors=True)

@@ -16,7 +16,7 @@ buffer                 shape                 content
 
 ``is_top``: no recurrent layer above; then only the errors of the steps from ``errors_from`` on enter a pass. A recurrent layer above hands
 errors down for all steps of the pass. A step ``t >= lengths[row]`` leaves the row's state as it is. Threads share out the rows in forward and backward, and the rows of
-the weight gradients in ``elman_gradients``.
+the weight gradients in ``elman_gradients``. Rows past the last whole ``ROW_UNIT`` go one by one, whichever thread has them.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def elman_forward(real, call, spec):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
     rows = high - low
+    whole = rows // ROW_UNIT * ROW_UNIT
     if rows == 0:
         return
     recurrent = at(s.packed_recurrent, real)
@@ -100,12 +101,11 @@ def elman_forward(real, call, spec):
         for t in range(start, start + steps):
             before = at(s.h, real, (t * c.rows + low) * width)
             after = at(s.h, real, ((t + 1) * c.rows + low) * width)
-            if rows < ROW_UNIT:
-                for row in range(rows):
-                    row_forward(s.activation, offset(before, row * width), recurrent, offset(after, row * width), s.units)
-            else:
-                call_product(s.product, before, width, 0, recurrent, after, after, width, 0, rows, 1, s.units, s.units, 1)
-                activate(s.activation, after, rows * width)
+            if whole > 0:
+                call_product(s.product, before, width, 0, recurrent, after, after, width, 0, whole, 1, s.units, s.units, 1)
+                activate(s.activation, after, whole * width)
+            for row in range(whole, rows):
+                row_forward(s.activation, offset(before, row * width), recurrent, offset(after, row * width), s.units)
             if s.has_lengths != 0:
                 for row in range(rows):
                     if t >= integers_at(s.lengths)[low + row]:
@@ -134,6 +134,7 @@ def elman_backward(real, call, spec):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
     rows = high - low
+    whole = rows // ROW_UNIT * ROW_UNIT
     window = max(c.first, c.pass_first)
     if rows == 0 or window >= c.last:
         return
@@ -153,11 +154,10 @@ def elman_backward(real, call, spec):
                     fill(at(s.d_pre, real, ((t - c.first) * c.rows + low + row) * width), width, splat(real, 0.0))
         if t > c.pass_first or s.wants_d_initial != 0:
             earlier = at(s.carry, real, (((t + 1) & 1) * c.rows + low) * width)
-            if rows < ROW_UNIT:
-                for row in range(rows):
-                    row_product(offset(d_pre, row * width), recurrent, offset(earlier, row * width), s.units)
-            else:
-                call_product(s.product, d_pre, width, 0, recurrent, at(s.nothing, real), earlier, width, 0, rows, 1, s.units, s.units, 0)
+            if whole > 0:
+                call_product(s.product, d_pre, width, 0, recurrent, at(s.nothing, real), earlier, width, 0, whole, 1, s.units, s.units, 0)
+            for row in range(whole, rows):
+                row_product(offset(d_pre, row * width), recurrent, offset(earlier, row * width), s.units)
             if s.has_lengths != 0:
                 for row in range(rows):
                     if t >= integers_at(s.lengths)[low + row]:

@@ -11,13 +11,15 @@ A *routine* is a function that operations share and call by address, for the sam
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numba import cfunc, float32, float64, from_dtype, int64, njit, types
 
-from fastrnn.kernels.cache import cached_in
+from fastrnn.kernels.cache import cached_in, empty
 from fastrnn.kernels.vector import offset, pointer_to
 
 REALS = {"float32": float32, "float64": float64}
@@ -39,9 +41,18 @@ whose own error enters it; the number ``step`` of this update, from 1. ``scratch
 
 
 def compiled(function: Any, parameters: list[Any], folder: str) -> Any:
-    """Compile an ``@njit`` function without result for C callers, or load it from the cache (``folder`` in the cache's folder)."""
+    """Compile an ``@njit`` function without result for C callers, or load it from the cache (``folder`` in the cache's folder).
+
+    A cache that cannot be read or written costs time, never the work: it is emptied and tried once more, then left alone.
+    """
+    compiler = partial(cfunc, types.void(*parameters), error_model="numpy")
     with cached_in(folder) as cache:
-        return cfunc(types.void(*parameters), cache=cache, error_model="numpy")(function.py_func)
+        for _ in range(2 if cache else 0):
+            try:
+                return compiler(cache=True)(function.py_func)
+            except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+                empty(folder)
+        return compiler()(function.py_func)
 
 
 class Compiled:
