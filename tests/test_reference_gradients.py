@@ -100,6 +100,9 @@ def test_full_gradients(kinds, activation, dense_activation, sequences, use_bias
     row_weight = np.ones(2) if sample_weight is None else np.array(sample_weight)
     row_length = np.full(2, STEPS) if lengths is None else np.array(lengths)
 
+    if not sequences:
+        row_weight = np.where(row_length == 0, 0.0, row_weight)
+
     def value():
         return weighted_loss(loss, predict(layers, weights, x, lengths, state)[0], y, row_weight, row_length)
 
