@@ -12,7 +12,7 @@ WORK_PER_THREAD = 500_000
 
 
 def choose_threads(threads: int | None, network: Network, rows: int, steps: int) -> int:
-    """Return ``threads``, or as many as the processors, the rows and the work of a minibatch are good for.
+    """Return as many threads as the rows and the work of a minibatch are good for, at most ``threads`` or the processors.
 
     Raises
     ------
@@ -20,6 +20,6 @@ def choose_threads(threads: int | None, network: Network, rows: int, steps: int)
         Not a whole number from 1 up.
     """
     if threads is not None:
-        return checks.positive_int("threads", threads)
+        return min(checks.positive_int("threads", threads), -(-rows // ROW_UNIT))
     work = network.count * rows * steps
     return max(1, min(available_threads(), -(-rows // (2 * ROW_UNIT)), work // WORK_PER_THREAD))

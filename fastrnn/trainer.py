@@ -39,7 +39,7 @@ class Trainer:
     clip_norm : scales the gradient by ``min(1, clip_norm / (norm + 1e-6))``, its norm taken over all weights (after ``clip_value``)
     tbptt : (k1, k2): every k1 steps the errors of the last k1 steps go back through at most k2 steps; k is (k, k); None is full
     tbptt_update : "sequence" sums the gradients of a sequence's pieces and updates once, "chunk" updates after each piece
-    threads : None chooses by the work
+    threads : how many at most; None chooses by the work
     seed : of the shuffling
 
     The result does not depend on the number of threads.

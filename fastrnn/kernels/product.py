@@ -23,6 +23,9 @@ ROW_UNIT = 4
 ROWS = 8 if TARGET.registers == 32 else 4
 BLOCK = 256
 """Terms that one pass over the tiles adds: a panel's block stays in the first cache levels."""
+GRAM_BLOCK = 256
+GRAM_PANELS = 131072
+"""The same for :func:`gram`, whose operands are both long, and the numbers of ``d`` that it packs at a time: half a megabyte."""
 
 _SHAPES = tuple((r, v, split) for r, splits in ((8, (1, 1, 1)), (4, (1, 1, 1)), (2, (2, 2, 2)), (1, (8, 4, 4)))
                 for v, split in zip((1, 2, 3), splits, strict=True) if r <= ROWS)
@@ -36,8 +39,8 @@ def padded(columns: int, lane_count: int) -> int:
 
 
 def scratch_size(lane_count: int) -> int:
-    """Numbers of scratch memory that :func:`gram` needs: a block of a panel and one tile."""
-    return (BLOCK + ROWS) * PANEL * lane_count
+    """Numbers of scratch memory that :func:`gram` needs: packed panels, a strip and a tile."""
+    return GRAM_PANELS + GRAM_BLOCK * ROWS + lane_count + ROWS * PANEL * lane_count
 
 
 @njit
@@ -112,6 +115,40 @@ def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps
         first += across
 
 
+@njit
+def _pack_rows(d, d_stride, terms, vectors, packed):
+    """Lay ``terms`` rows of ``vectors`` vectors out in panels."""
+    width = lanes(d)
+    for first in range(0, vectors, PANEL):
+        across = min(PANEL, vectors - first)
+        panel = offset(packed, first * width * terms)
+        for k in range(terms):
+            for v in range(across):
+                store(panel, (k * across + v) * width, load(d, k * d_stride + (first + v) * width))
+
+
+@njit
+def _copy_strip(a, a_stride, terms, strip):
+    """Copy ``ROWS`` neighbouring columns of ``terms`` rows close together; reads and writes whole vectors."""
+    width = lanes(a)
+    for k in range(terms):
+        for j in range(0, ROWS, width):
+            store(strip, k * ROWS + j, load(a, k * a_stride + j))
+
+
+@njit
+def _edge_tile(height, across, a, a_stride, panel, out, columns, columns_here, terms, edge):
+    """A tile that reaches past the last column of ``out``, by way of ``edge``."""
+    stride = across * lanes(a)
+    for r in range(height):
+        for j in range(columns_here):
+            edge[r * stride + j] = out[r * columns + j]
+    _tile_of_transposed(height, across, a, a_stride, panel, stride, edge, stride, edge, stride, terms)
+    for r in range(height):
+        for j in range(columns_here):
+            out[r * columns + j] = edge[r * stride + j]
+
+
 @routine("pipipiiiip")
 @njit
 def gram(a, a_stride, d, d_stride, out, columns, first_row, last_row, terms, scratch):
@@ -119,44 +156,40 @@ def gram(a, a_stride, d, d_stride, out, columns, first_row, last_row, terms, scr
 
     The product that gives a weight gradient: ``a`` (terms, M) what the layer read, ``d`` (terms, columns) the gradient of what it
     computed, padded to whole vectors; both read. ``out`` (M, columns) is dense, as the parameters are. ``scratch``:
-    ``scratch_size`` numbers, written.
+    ``scratch_size`` numbers, written. Block by block of terms ``d`` is packed, unless it is a single panel as it stands, and
+    stays in the second cache level, while a strip of ``a`` stays in the first.
     """
     width = lanes(a)
     vectors = (columns + width - 1) // width
-    edge = offset(scratch, BLOCK * PANEL * width)
-    first = 0
-    while first < vectors:
-        across = min(PANEL, vectors - first)
-        columns_here = min(across * width, columns - first * width)
-        whole = columns_here == across * width
-        k = 0
-        while k < terms:
-            block = min(BLOCK, terms - k)
-            for q in range(block):
-                for v in range(across):
-                    store(scratch, (q * across + v) * width, load(d, (k + q) * d_stride + (first + v) * width))
-            m = first_row
-            while m < last_row:
-                height = _tile_rows(last_row - m)
-                a_rows = offset(a, k * a_stride + m)
+    single = vectors <= PANEL and d_stride == vectors * width
+    strip = offset(scratch, GRAM_PANELS)
+    edge = offset(strip, GRAM_BLOCK * ROWS + width)
+    most = GRAM_BLOCK if single else max(1, min(GRAM_BLOCK, GRAM_PANELS // (vectors * width)))
+    for k in range(0, terms, most):
+        block = min(most, terms - k)
+        panels = offset(d, k * d_stride)
+        if not single:
+            _pack_rows(panels, d_stride, block, vectors, scratch)
+            panels = scratch
+        m = first_row
+        while m < last_row:
+            height = _tile_rows(last_row - m)
+            a_rows, a_step = offset(a, k * a_stride + m), a_stride
+            if not single:
+                _copy_strip(a_rows, a_stride, block, strip)
+                a_rows, a_step = strip, ROWS
+            for first in range(0, vectors, PANEL):
+                across = min(PANEL, vectors - first)
+                panel = offset(panels, first * width * block)
                 target = offset(out, m * columns + first * width)
-                if whole:
+                columns_here = columns - first * width
+                if columns_here >= across * width:
                     _tile_of_transposed(
-                        height, across, a_rows, a_stride, scratch, across * width, target, columns, target, columns, block
+                        height, across, a_rows, a_step, panel, across * width, target, columns, target, columns, block
                     )  # fmt: skip
                 else:
-                    for r in range(height):
-                        for j in range(columns_here):
-                            edge[r * across * width + j] = target[r * columns + j]
-                    _tile_of_transposed(
-                        height, across, a_rows, a_stride, scratch, across * width, edge, across * width, edge, across * width, block
-                    )  # fmt: skip
-                    for r in range(height):
-                        for j in range(columns_here):
-                            target[r * columns + j] = edge[r * across * width + j]
-                m += height
-            k += block
-        first += across
+                    _edge_tile(height, across, a_rows, a_step, panel, target, columns, columns_here, block, edge)
+            m += height
 
 
 call_product = routine_caller("piipppiiiiiii")
