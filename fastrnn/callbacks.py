@@ -36,7 +36,9 @@ class ProgressBar(Callback):
         from tqdm import tqdm
 
         self._samples, self._epochs = samples, epochs
-        self._bar = tqdm(total=epochs * samples, unit=" seq", unit_scale=True, file=self._file or sys.stderr, dynamic_ncols=True)
+        self._bar = tqdm(
+            total=epochs * samples, unit=" seq", unit_scale=True, file=self._file or sys.stderr, dynamic_ncols=True
+        )
         self._bar.set_description(f"epoch 1/{epochs}")
 
     def progress(self, epoch: int, samples: int) -> None:

@@ -6,7 +6,7 @@ built from it.
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 
@@ -46,8 +46,7 @@ def model_header(model: Sequential, extra: Mapping[str, Any] | None = None) -> M
     """
     extra = dict(extra or {})
     _check_json(extra, "extra")
-    layers = cast("list[AnyLayer]", model.layers)
-    return ModelHeader(layers, model.network.input_size, model.dtype, model.seed, __version__, extra)
+    return ModelHeader(model.layers, model.network.input_size, model.dtype, model.seed, __version__, extra)
 
 
 def build_model(path: FilePath, header: ModelHeader, tensors: Mapping[str, Array]) -> Sequential:

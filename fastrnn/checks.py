@@ -88,7 +88,9 @@ def targets(y: ArrayLike, samples: int, steps: int | None, outputs: int, dtype: 
         array = array[..., None]
     if array.shape != expected:
         per = "a sequence" if steps is None else "a step"
-        raise ValueError(f"{name} has shape {array.shape}; expected {expected}: the model gives {outputs} output(s) {per}")
+        raise ValueError(
+            f"{name} has shape {array.shape}; expected {expected}: the model gives {outputs} output(s) {per}"
+        )
     _finite(name, array)
     return _cast(name, array, dtype)
 
@@ -112,7 +114,9 @@ def row_lengths(lengths: ArrayLike | None, samples: int, steps: int) -> NDArray[
         raise ValueError(f"lengths has shape {array.shape}; expected ({samples},): one length a sequence")
     bad = np.flatnonzero((array < 0) | (array > steps))
     if bad.size:
-        raise ValueError(f"lengths has {array[bad[0]]} in row {bad[0]}; expected 0 to {steps}, the number of steps in x")
+        raise ValueError(
+            f"lengths has {array[bad[0]]} in row {bad[0]}; expected 0 to {steps}, the number of steps in x"
+        )
     return np.ascontiguousarray(array, np.int64)
 
 
@@ -170,7 +174,10 @@ def states(value: Any, units: Sequence[int], samples: int, dtype: str) -> list[A
     if value is None:
         return None
     if len(units) > 1 and not isinstance(value, list | tuple):
-        raise ValueError(f"initial_state is {type(value).__name__}; expected a list of {len(units)} arrays: one for each recurrent layer")
+        raise ValueError(
+            f"initial_state is {type(value).__name__}; "
+            f"expected a list of {len(units)} arrays: one for each recurrent layer"
+        )
     given = list(value) if isinstance(value, list | tuple) and (len(units) > 1 or np.ndim(value) != 2) else [value]
     if len(given) != len(units):
         raise ValueError(f"initial_state has {len(given)} states; expected {len(units)}: one for each recurrent layer")
@@ -221,7 +228,7 @@ def positive(name: str, value: Any) -> float | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
         raise ValueError(f"{name} is {value!r}; expected a number above 0, or None")
     return float(value)
 
@@ -238,7 +245,9 @@ def truncation(tbptt: Any) -> tuple[int, int] | None:
         return None
     pair = tbptt if isinstance(tbptt, tuple | list) else (tbptt, tbptt)
     if len(pair) != 2:
-        raise ValueError(f"tbptt is {tbptt!r}; expected (k1, k2), a whole number k for (k, k), or None for full back-propagation")
+        raise ValueError(
+            f"tbptt is {tbptt!r}; expected (k1, k2), a whole number k for (k, k), or None for full back-propagation"
+        )
     return positive_int("tbptt's k1", pair[0]), positive_int("tbptt's k2", pair[1])
 
 

@@ -69,8 +69,11 @@ class Lowering:
         for i, layer in enumerate(network.layers):
             if self.first:
                 plan.packed.append(self._packed(layer, network.input_sizes[i]))
-            lower = self._simple_rnn if isinstance(layer, SimpleRNN) else self._dense
-            back.append(lower(layer, network.input_sizes[i], network.weights[i] | plan.packed[i], views[i]))
+            size, weights = network.input_sizes[i], network.weights[i] | plan.packed[i]
+            if isinstance(layer, SimpleRNN):
+                back.append(self._simple_rnn(layer, size, weights, views[i]))
+            else:
+                back.append(self._dense(layer, size, weights, views[i]))
         if self.trains:
             for backward, spec, _ in reversed(back):
                 plan.add("back", backward, spec)
@@ -82,7 +85,10 @@ class Lowering:
     def _packed(self, layer: Any, inputs: int) -> dict[str, Array]:
         """Make the buffers for a layer's weights as the products read them."""
         plan, units = self.plan, layer.units
-        packed = {"packed_kernel": plan.zeros(inputs * self.padded(units)), "packed_bias": plan.zeros(self.padded(units))}
+        packed = {
+            "packed_kernel": plan.zeros(inputs * self.padded(units)),
+            "packed_bias": plan.zeros(self.padded(units)),
+        }
         if self.d_output is not None:
             packed["packed_kernel_back"] = plan.zeros(units * self.padded(inputs))
         if isinstance(layer, SimpleRNN):
@@ -95,7 +101,9 @@ class Lowering:
         """Return ``columns`` rounded up to whole vectors."""
         return padded(columns, self.lanes)
 
-    def _common(self, layer: Any, inputs: int, weights: dict[str, Array], gradients: dict[str, Array]) -> dict[str, Any]:
+    def _common(
+        self, layer: Any, inputs: int, weights: dict[str, Array], gradients: dict[str, Array]
+    ) -> dict[str, Any]:
         """Fields that the records of all layers have."""
         plan, units = self.plan, layer.units
         common: dict[str, Any] = {

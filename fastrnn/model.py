@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastrnn import checks
 from fastrnn.kernels.losses import LOSSES
@@ -27,7 +27,9 @@ ROWS = 256
 """Sequences that ``predict`` takes at a time if not told."""
 
 
-def _rebuilt(layers: list[Layer], input_size: int | None, dtype: str, seed: int, weights: list[Array] | None) -> Sequential:
+def _rebuilt(
+    layers: list[Layer], input_size: int | None, dtype: str, seed: int, weights: list[Array] | None
+) -> Sequential:
     """Return a model with the given weights, whatever their values."""
     model = Sequential(layers, input_size, dtype, seed)
     if weights is not None:
@@ -53,11 +55,12 @@ class Sequential:
     """
 
     def __init__(
-        self, layers: Sequence[Layer], input_size: int | None = None, dtype: str = "float32", seed: int = 0
+        self, layers: Sequence[Layer], input_size: int | None = None, dtype: DTypeLike = "float32", seed: int = 0
     ) -> None:
-        self.layers = list(layers)
-        check_stack(self.layers)
-        self.dtype = checks.one_of("dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, ("float32", "float64"))
+        self.layers = check_stack(list(layers))
+        self.dtype = checks.one_of(
+            "dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, ("float32", "float64")
+        )
         self.seed = checks.seed(seed)
         self._network: Network | None = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
@@ -66,7 +69,13 @@ class Sequential:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle as layers and weights; buffers and plans are made anew."""
-        return _rebuilt, (self.layers, self.input_size, self.dtype, self.seed, self.get_weights() if self.built else None)
+        return _rebuilt, (
+            self.layers,
+            self.input_size,
+            self.dtype,
+            self.seed,
+            self.get_weights() if self.built else None,
+        )
 
     # ------------------------------------------------------------------------------------------ weights
 
@@ -90,7 +99,9 @@ class Sequential:
             The model is not built yet.
         """
         if self._network is None:
-            raise ValueError("the model has no weights yet; expected input_size=..., model.build(input_size) or a first fit")
+            raise ValueError(
+                "the model has no weights yet; expected input_size=..., model.build(input_size) or a first fit"
+            )
         return self._network
 
     def build(self, input_size: int) -> None:
@@ -229,7 +240,8 @@ class Sequential:
 
         References
         ----------
-        Williams and Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent network trajectories.
+        Williams and Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent network
+        trajectories.
         """
         x = checks.sequences(x, self.input_size, self.dtype)
         samples, steps, features = x.shape
@@ -256,7 +268,10 @@ class Sequential:
             wide = plan.lowered[0].input_gradient.reshape(steps, samples, -1)
             gradients["x"] = np.ascontiguousarray(wide[:, :, :features].transpose(1, 0, 2))
         if plan.lowered[0].initial_gradients:
-            found = [g.reshape(samples, -1)[:, :size].copy() for g, size in zip(plan.lowered[0].initial_gradients, self.state_sizes, strict=True)]
+            found = [
+                g.reshape(samples, -1)[:, :size].copy()
+                for g, size in zip(plan.lowered[0].initial_gradients, self.state_sizes, strict=True)
+            ]
             gradients["initial_state"] = found[0] if len(found) == 1 else found
         return plan.means()[0], gradients
 
@@ -274,7 +289,9 @@ class Sequential:
     def losses_plan(self, rows: int, steps: int, columns: tuple[str, ...], threads: int | None) -> Plan:
         """Return the plan that computes losses without training."""
         count = choose_threads(threads, self.network, rows, steps)
-        return self._plan(("losses", rows, steps, columns, count), rows=rows, steps=steps, columns=columns, threads=count)
+        return self._plan(
+            ("losses", rows, steps, columns, count), rows=rows, steps=steps, columns=columns, threads=count
+        )
 
     def stream(self, batch: int = 1) -> Stream:
         """Return a stream that takes one step of ``batch`` sequences at a time and keeps the state."""
@@ -292,7 +309,7 @@ class Sequential:
     # ------------------------------------------------------------------------------------------ files
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write layers and weights to a file (safetensors) that `fastrnn.load` reads; the old file stays whole until then.
+        """Write layers and weights to a safetensors file that `fastrnn.load` reads; an old file stays whole until then.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.layers import Dense, Layer, SimpleRNN, layer_names
+from fastrnn.layers import AnyLayer, Dense, Layer, SimpleRNN, layer_names
 from fastrnn.memory import zeros
 
 Array = NDArray[Any]
@@ -25,7 +25,7 @@ class Network:
     every_step : whether the output is one a step (N, T, O) rather than one a sequence (N, O)
     """
 
-    def __init__(self, layers: Sequence[Layer], input_size: int, dtype: str, seed: int) -> None:
+    def __init__(self, layers: Sequence[AnyLayer], input_size: int, dtype: str, seed: int) -> None:
         self.layers, self.input_size, self.dtype = tuple(layers), input_size, dtype
         self.input_sizes = [input_size, *(layer.output_size for layer in layers)][: len(layers)]
         self.widths = [*self.input_sizes, layers[-1].output_size]
@@ -62,26 +62,31 @@ class Network:
         }
 
 
-def check_stack(layers: Sequence[Layer]) -> None:
-    """Refuse a stack that does not run from recurrent layers to dense ones.
+def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
+    """Return the layers of a stack if it runs from recurrent layers to dense ones.
 
     Raises
     ------
     ValueError
-        An empty stack, one that does not begin with a recurrent layer, a recurrent layer above a dense one, or one above a
-        recurrent layer that returns its last step only.
+        An empty stack, one that does not begin with a recurrent layer, a recurrent layer above a dense one, or one
+        above a recurrent layer that returns its last step only.
     """
     if not layers:
         raise ValueError("the model has no layers; expected at least one recurrent layer, such as SimpleRNN(32)")
+    checked: list[AnyLayer] = []
     for place, (layer, below) in enumerate(zip(layers, [None, *layers], strict=False)):
         if not isinstance(layer, SimpleRNN | Dense):
             raise TypeError(f"layer {place} is {layer!r}; expected a layer, such as SimpleRNN(32) or Dense(1)")
         if below is None and not isinstance(layer, SimpleRNN):
             raise ValueError(f"layer 0 is {type(layer).__name__}; expected a recurrent layer, such as SimpleRNN(32)")
         if isinstance(layer, SimpleRNN) and isinstance(below, Dense):
-            raise ValueError(f"layer {place} is SimpleRNN above Dense; expected recurrent layers first, then dense ones")
+            raise ValueError(
+                f"layer {place} is SimpleRNN above Dense; expected recurrent layers first, then dense ones"
+            )
         if isinstance(layer, SimpleRNN) and isinstance(below, SimpleRNN) and not below.return_sequences:
             raise ValueError(
                 f"layer {place} reads sequences, but layer {place - 1} returns its last step only; "
                 f"expected return_sequences=True in layer {place - 1}"
             )
+        checked.append(layer)
+    return checked

@@ -22,7 +22,7 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=Tru
     def _check(self, field: str, above: float | None = None, below: float = math.inf) -> None:
         """Refuse what is not a number in ``[0, below)``, or in ``(above, below)`` if that is given."""
         value: Any = getattr(self, field)
-        good = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < below
+        good = isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < below
         if not good or (above is not None and value <= above):
             low = "at least 0" if above is None else f"above {above:g}"
             high = "" if below == math.inf else f" and below {below:g}"
@@ -31,7 +31,9 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=Tru
 
 
 class SGD(Optimizer, frozen=True):
-    """Gradient descent: ``v = momentum v + g``; ``p -= learning_rate v``, with Nesterov ``p -= learning_rate (g + momentum v)``.
+    """Gradient descent, with momentum and weight decay.
+
+    ``v = momentum v + g``; ``p -= learning_rate v``, with Nesterov ``p -= learning_rate (g + momentum v)``.
 
     Parameters
     ----------
@@ -68,7 +70,9 @@ class SGD(Optimizer, frozen=True):
 
 
 class Adam(Optimizer, frozen=True):
-    """Adam: running means m, v of ``g`` and ``g**2``; ``p -= learning_rate m^ / (sqrt(v^) + epsilon)``, both corrected for their start.
+    """Adam: running means m, v of ``g`` and ``g**2``, both corrected for their start as m^, v^.
+
+    ``p -= learning_rate m^ / (sqrt(v^) + epsilon)``.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """A plan: a model, a shape and a purpose turned into buffers and a table of compiled operations.
 
-The plan allocates once everything that a minibatch of its shape needs. Legend: ``B`` rows at most, ``T`` steps, ``W`` steps of the window
-that a backward pass works on at a time.
+The plan allocates once everything that a minibatch of its shape needs. Legend: ``B`` rows at most, ``T`` steps, ``W``
+steps of the window that a backward pass works on at a time.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def _driver() -> Driver:
 def _shards(network: Network, rows: int, steps: int) -> int:
     """Into how many shards a minibatch is cut: by its shape alone, so that the result does not depend on the threads.
 
-    With a few weights every thread takes shards of rows from the data to gradients of its own, and nothing but these changes hands. With
-    many weights, whose gradients would cost more than the states do, all threads share one set of gradients.
+    With a few weights every thread takes shards of rows from the data to gradients of its own, and nothing but these
+    changes hands. With many weights, whose gradients would cost more than the states do, all threads share one set of
+    gradients.
     """
     shards = -(-rows // SHARD_ROWS)
     states = rows * steps * sum(layer.units for layer in network.layers[: network.recurrent_layers])
@@ -52,7 +53,7 @@ def _shards(network: Network, rows: int, steps: int) -> int:
 
 
 class Data(NamedTuple):
-    """What a job reads: checked, contiguous arrays of the plan's dtype (``lengths`` and ``order`` int64, weights float64)."""
+    """What a job reads: checked, contiguous arrays of the plan's dtype; lengths and order int64, weights float64."""
 
     x: Array
     y: Array | None = None
@@ -170,8 +171,8 @@ class Plan:
         inputs = self.zeros(self.steps * rows * network.input_size)
         lengths, weights = np.zeros(rows, np.int64), np.zeros(rows)
         fields: dict[str, Any] = {
-            "steps": self.steps, "capacity": self.rows, "columns": len(self._codes), "batch_lengths": lengths, "batch_weight": weights,
-            "row_totals": self._row_totals, "totals": self.totals,
+            "steps": self.steps, "capacity": self.rows, "columns": len(self._codes),
+            "batch_lengths": lengths, "batch_weight": weights, "row_totals": self._row_totals, "totals": self.totals,
         }  # fmt: skip
         read = self.spec(
             batch.BATCH, inputs=network.input_size, input=inputs, errors_every_step=network.every_step, **fields
@@ -179,7 +180,12 @@ class Plan:
         self._reads.append(read)
         self.add("gather", batch.batch_begin, read)
         if training is not None:
-            self.add("clear", optimizers.zero_gradients, self.spec(optimizers.UPDATE, count=len(gradients), gradients=gradients), meet=True)
+            self.add(
+                "clear",
+                optimizers.zero_gradients,
+                self.spec(optimizers.UPDATE, count=len(gradients), gradients=gradients),
+                meet=True,
+            )
         lowered = Lowering(self, rows, inputs, lengths, gradients)
         if len(self._codes):
             loss = self.spec(
@@ -196,14 +202,23 @@ class Plan:
 
     def _update_spec(self, training: Training) -> Array:
         flat, optimizer = self.network.flat, training.optimizer
-        fields: dict[str, Any] = {"count": flat.size, "shards": self.shards, "parameters": flat, "gradients": self.gradients}
+        fields: dict[str, Any] = {
+            "count": flat.size,
+            "shards": self.shards,
+            "parameters": flat,
+            "gradients": self.gradients,
+        }
         self.optimizer_state: list[Array] = []
         if isinstance(optimizer, Adam):
             self.optimizer_state = [self.zeros(flat.size), self.zeros(flat.size)]
             fields |= {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
         elif isinstance(optimizer, SGD):
             self.optimizer_state = [self.zeros(flat.size)] if optimizer.momentum else []
-            fields |= {"momentum": optimizer.momentum, "nesterov": optimizer.nesterov, "weight_decay": optimizer.weight_decay}
+            fields |= {
+                "momentum": optimizer.momentum,
+                "nesterov": optimizer.nesterov,
+                "weight_decay": optimizer.weight_decay,
+            }
         if optimizer is not None:
             fields["learning_rate"] = optimizer.learning_rate
         fields |= zip(("first_state", "second_state"), self.optimizer_state, strict=False)
@@ -230,14 +245,19 @@ class Plan:
         emits = [
             self.spec(
                 batch.EMIT,
-                source=out.buffer, source_first=out.first, units=network.output_size, width=out.stride,
+                source=out.buffer,
+                source_first=out.first,
+                units=network.output_size,
+                width=out.stride,
                 steps=self.steps if network.every_step else 1,
-            )  # fmt: skip
+            )
         ]
         for state in lowered.states:
             width = padded(state.units, LANES_OF[network.dtype])
             emits.append(
-                self.spec(batch.EMIT, source=state.tape, source_first=self.steps, units=state.units, width=width, steps=1)
+                self.spec(
+                    batch.EMIT, source=state.tape, source_first=self.steps, units=state.units, width=width, steps=1
+                )
             )
         for spec in emits:
             self.add("error", batch.emit, spec)
@@ -246,7 +266,9 @@ class Plan:
     def _finish(self) -> None:
         shared = [row for name in SHARED for row in self._phases[name]]
         tables = [[row for name in OWN for row in table[name]] for table in self._tables]
-        ends = dict(zip(("pack", "change", "end", "stop"), np.cumsum([len(self._phases[name]) for name in SHARED]), strict=True))
+        ends = dict(
+            zip(("pack", "change", "end", "stop"), np.cumsum([len(self._phases[name]) for name in SHARED]), strict=True)
+        )
         own_ends = np.cumsum([len(self._tables[0][name]) for name in OWN])
         ends |= dict(zip(("clear", "forward", "error", "begin_pass", "back", "done"), own_ends, strict=True))
         training = self.training
@@ -254,9 +276,10 @@ class Plan:
         self._job = self.spec(
             JOB,
             steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), window=self.window,
-            last_step_only=not self.network.every_step, online=bool(training and training.online), trains=training is not None,
-            updates=bool(training and training.optimizer), barrier=zeros(16, np.int64), totals=self.totals,
-            shards=self.shards, operations=len(tables[0]), shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
+            last_step_only=not self.network.every_step, online=bool(training and training.online),
+            trains=training is not None, updates=bool(training and training.optimizer),
+            barrier=zeros(16, np.int64), totals=self.totals, shards=self.shards, operations=len(tables[0]),
+            shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
         )  # fmt: skip
         self._calls = np.zeros(self.threads, CALL)
         self._calls["team"] = self.threads
@@ -281,7 +304,9 @@ class Plan:
             self._point_emits(len(data.x), order)
         for lowered in self.lowered:
             for i, state in enumerate(lowered.states):
-                state.start(self.carry_state, address(data.initial_state[i]) if data.initial_state else 0, order, lengths != 0)
+                state.start(
+                    self.carry_state, address(data.initial_state[i]) if data.initial_state else 0, order, lengths != 0
+                )
         self._job["samples"] = len(data.x)
         self._job["batch_size"] = self.rows
         self._job["shortest"] = self.steps if data.lengths is None else min(self.steps, int(data.lengths.min()))

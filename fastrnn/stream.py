@@ -41,6 +41,9 @@ class Stream:
         array = np.asarray(x)
         if array.ndim != 2 or len(array) != self._batch:
             features = self._model.input_size or "F"
-            raise ValueError(f"x has shape {array.shape}; expected ({self._batch}, {features}): one step of each sequence")
+            raise ValueError(
+                f"x has shape {array.shape}; expected ({self._batch}, {features}): one step of each sequence"
+            )
+        y: Array
         y, self.state = self._model.predict(array[:, None, :], initial_state=self.state, return_state=True, threads=1)
         return y.reshape(self._batch, -1)

@@ -27,8 +27,8 @@ def available_threads() -> int:
 class Team:
     """``threads`` threads, the calling one among them, that are all alive before a job begins.
 
-    A job's threads wait for each other at barriers inside the compiled code, so none may be missing: the helpers are started, and
-    have answered, when the team is made. They end with the ``with`` block.
+    A job's threads wait for each other at barriers inside the compiled code, so none may be missing: the helpers are
+    started, and have answered, when the team is made. They end with the ``with`` block.
     """
 
     def __init__(self, threads: int) -> None:

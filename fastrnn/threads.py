@@ -12,7 +12,7 @@ WORK_PER_THREAD = 500_000
 
 
 def choose_threads(threads: int | None, network: Network, rows: int, steps: int) -> int:
-    """Return as many threads as the rows and the work of a minibatch are good for, at most ``threads`` or the processors.
+    """Return as many threads as a minibatch's rows and work are good for, at most ``threads`` or the processors.
 
     Raises
     ------

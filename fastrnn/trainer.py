@@ -36,9 +36,11 @@ class Trainer:
     optimizer : SGD or Adam; None is ``Adam(1e-3)``
     metrics : names of further figures, any of the losses
     clip_value : clips every element of the gradient to [-clip_value, clip_value]
-    clip_norm : scales the gradient by ``min(1, clip_norm / (norm + 1e-6))``, its norm taken over all weights (after ``clip_value``)
-    tbptt : (k1, k2): every k1 steps the errors of the last k1 steps go back through at most k2 steps; k is (k, k); None is full
-    tbptt_update : "sequence" sums the gradients of a sequence's pieces and updates once, "chunk" updates after each piece
+    clip_norm : scales the gradient by ``min(1, clip_norm / (norm + 1e-6))``, the norm over all weights, after
+        ``clip_value``
+    tbptt : (k1, k2): every k1 steps the errors of the last k1 steps go back through at most k2 steps; k is (k, k);
+        None is full
+    tbptt_update : "sequence" sums the gradients of a sequence's pieces and updates once, "chunk" after each piece
     threads : how many at most; None chooses by the work
     seed : of the shuffling
 
@@ -116,8 +118,8 @@ class Trainer:
         sample_weight : (N,) weights
         lengths : (N,) whole numbers from 0 to T
         shuffle : a new order every epoch
-        carry_state : rows are consecutive stretches of long sequences: row i of a minibatch goes on where row i of the one before
-            ended; needs ``shuffle=False`` and a number of sequences that ``batch_size`` divides
+        carry_state : rows are consecutive stretches of long sequences: row i of a minibatch goes on where row i of the
+            one before ended; needs ``shuffle=False`` and a number of sequences that ``batch_size`` divides
         callbacks : objects or functions ``f(epoch, figures)``
         verbose : 1 shows a progress bar, 0 does not; None shows it at a terminal
 
@@ -210,9 +212,11 @@ class Trainer:
             return data, None
         keep = len(data.x) - int(len(data.x) * split)
         if keep == len(data.x) or keep == 0:
-            raise ValueError(f"validation_split={split} of {len(data.x)} sequences leaves a part empty; expected more sequences")
+            raise ValueError(
+                f"validation_split={split} of {len(data.x)} sequences leaves a part empty; expected more sequences"
+            )
         parts = [[None if a is None else a[part] for a in data[:4]] for part in (slice(keep), slice(keep, None))]
-        return Data(*parts[0]), Data(*parts[1])  # type: ignore[arg-type]
+        return Data(*parts[0]), Data(*parts[1])
 
     def _training_plan(self, rows: int, steps: int, carry_state: bool) -> Plan:
         """Return the plan for a shape; the optimizer's state goes on from fit to fit."""
@@ -257,7 +261,9 @@ class Trainer:
 def _listeners(callbacks: Any) -> list[Callback]:
     """Return callbacks as objects; refuses what can be neither called nor listened to."""
     if not isinstance(callbacks, list | tuple):
-        raise TypeError(f"callbacks is {callbacks!r}; expected a list of callbacks, such as [{getattr(callbacks, '__name__', 'f')}]")
+        raise TypeError(
+            f"callbacks is {callbacks!r}; expected a list of callbacks, such as [{getattr(callbacks, '__name__', 'f')}]"
+        )
     for callback in callbacks:
         if not isinstance(callback, Callback) and not callable(callback):
             raise TypeError(f"callbacks has {callback!r}; expected Callback objects or functions f(epoch, figures)")

@@ -17,13 +17,18 @@ _announced: set[str] = set()
 
 @contextlib.contextmanager
 def announced(dtype: str) -> Iterator[None]:
-    """Say on stderr that kernels are being compiled and how long it took, if this machine has none for ``dtype`` yet."""
+    """Say on stderr that kernels are being compiled, and for how long, if this machine has none for ``dtype`` yet."""
     if dtype in _announced or not cache.is_empty(dtype):
         yield
         return
     _announced.add(dtype)
     start = time.perf_counter()
-    print(f"fastrnn: compiling the {dtype} kernels for this processor ({TARGET.cpu}) ...", end=" ", file=sys.stderr, flush=True)
+    print(
+        f"fastrnn: compiling the {dtype} kernels for this processor ({TARGET.cpu}) ...",
+        end=" ",
+        file=sys.stderr,
+        flush=True,
+    )
     yield
     kept = "kept for later runs" if cache.FOLDER else "not kept: there is no folder to write to"
     print(f"{time.perf_counter() - start:.1f} s, {kept}", file=sys.stderr, flush=True)

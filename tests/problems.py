@@ -46,12 +46,23 @@ def problems(draw: st.DrawFn, dtype: str) -> Problem:
     stack: list[Any] = []
     for i in range(depth):
         sequences = every_step or i + 1 < depth
-        stack.append(fr.SimpleRNN(draw(sizes), draw(st.sampled_from(ACTIVATIONS)), return_sequences=sequences, use_bias=draw(st.booleans())))
-    for _ in range(draw(st.sampled_from([1, 1, 0, 2]))):
-        stack.append(fr.Dense(draw(st.integers(1, 20)), draw(st.sampled_from(ACTIVATIONS)), use_bias=draw(st.booleans())))
+        stack.append(
+            fr.SimpleRNN(
+                draw(sizes),
+                draw(st.sampled_from(ACTIVATIONS)),
+                return_sequences=sequences,
+                use_bias=draw(st.booleans()),
+            )
+        )
+    stack.extend(
+        fr.Dense(draw(st.integers(1, 20)), draw(st.sampled_from(ACTIVATIONS)), use_bias=draw(st.booleans()))
+        for _ in range(draw(st.sampled_from([1, 1, 0, 2])))
+    )
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     model = fr.Sequential(stack, input_size=inputs, dtype=dtype)
-    model.set_weights([rng.uniform(-1, 1, w.shape) / np.sqrt(w.shape[0] if w.ndim > 1 else 4) for w in model.get_weights()])
+    model.set_weights(
+        [rng.uniform(-1, 1, w.shape) / np.sqrt(w.shape[0] if w.ndim > 1 else 4) for w in model.get_weights()]
+    )
     x = rng.standard_normal((batch, steps, inputs)).astype(dtype)
     y = rng.standard_normal((batch, *([steps] if every_step else []), stack[-1].units)).astype(dtype)
     problem = Problem(
@@ -62,7 +73,9 @@ def problems(draw: st.DrawFn, dtype: str) -> Problem:
         draw(st.sampled_from(["mse", "mae"])),
         rng.integers(0, 4, batch).astype(np.float64) if draw(st.booleans()) else None,
         rng.integers(0, steps + 1, batch) if draw(st.booleans()) else None,
-        [rng.standard_normal((batch, size)).astype(dtype) for size in model.state_sizes] if draw(st.booleans()) else None,
+        [rng.standard_normal((batch, size)).astype(dtype) for size in model.state_sizes]
+        if draw(st.booleans())
+        else None,
         draw(st.none() | st.tuples(st.integers(1, steps + 2), st.integers(1, steps + 2))),
     )
     if dtype == "float32":
@@ -73,7 +86,12 @@ def problems(draw: st.DrawFn, dtype: str) -> Problem:
 def describe(stack: list[Any]) -> list[dict[str, Any]]:
     """Return the reference's description of a stack."""
     return [
-        {"kind": "simple_rnn", "activation": a.activation, "use_bias": a.use_bias, "return_sequences": a.return_sequences}
+        {
+            "kind": "simple_rnn",
+            "activation": a.activation,
+            "use_bias": a.use_bias,
+            "return_sequences": a.return_sequences,
+        }
         if isinstance(a, fr.SimpleRNN)
         else {"kind": "dense", "activation": a.activation, "use_bias": a.use_bias}
         for a in stack
@@ -93,7 +111,9 @@ def _is_away_from_kinks(problem: Problem) -> bool:
             before = below @ kernel + bias
             below = np.maximum(before, 0) if layer["activation"] == "relu" else _apply(layer["activation"], before)
         else:
-            start = np.zeros((len(below), kernel.shape[1])) if problem.initial_state is None else problem.initial_state[i]
+            start = (
+                np.zeros((len(below), kernel.shape[1])) if problem.initial_state is None else problem.initial_state[i]
+            )
             h = elman_forward(below, kernel, recurrent, bias, start, problem.lengths, layer["activation"])
             before = below @ kernel + h[:, :-1] @ recurrent + bias
             below = h[:, 1:] if layer["return_sequences"] else h[:, -1]

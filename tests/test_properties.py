@@ -76,7 +76,8 @@ def test_training_steps(threads: int, data: st.DataObject, problem: Problem) -> 
         problem.model, problem.loss, optimizer, tbptt=problem.tbptt, tbptt_update=update, threads=threads, **clips
     )
     trainer.fit(
-        problem.x, problem.y, epochs=2, batch_size=size, sample_weight=problem.sample_weight, lengths=problem.lengths, shuffle=False, verbose=0
+        problem.x, problem.y, epochs=2, batch_size=size,
+        sample_weight=problem.sample_weight, lengths=problem.lengths, shuffle=False, verbose=0,
     )  # fmt: skip
     for _ in range(2):
         for first in range(0, len(problem.x), size):

@@ -1,4 +1,4 @@
-"""What goes in and out of a minibatch: rows gathered in the epoch's order, predictions and states written back in place."""
+"""What goes in and out of a minibatch: rows gathered in the epoch's order, outputs and states written back in place."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from fastrnn.kernels.rows import copy_numbers
 from fastrnn.kernels.vector import doubles_at, fields, integers_at
 
 BATCH = record(
-    "steps inputs capacity x order lengths sample_weight input batch_lengths batch_weight row_totals totals columns errors_every_step"
+    "steps inputs capacity x order lengths sample_weight input batch_lengths batch_weight "
+    "row_totals totals columns errors_every_step"
 )
-"""``x`` (N, T, I), ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are the data, ``order`` (N) int64 the rows' order (0: as they
-stand); ``input`` (T, B, I), ``batch_lengths`` and ``batch_weight`` (B) what the layers read; ``row_totals`` (columns, capacity) and ``totals``
-(1 + columns) float64 sums of the loss and the metrics: ``totals[0]`` the minibatch's
-weight, ``totals[LONGEST]`` its longest row that counts, ``totals[2]`` the epoch's weight, ``totals[3:]`` the epoch's sums."""
+"""``x`` (N, T, I), ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are the data, ``order`` (N) int64 the rows'
+order (0: as they stand); ``input`` (T, B, I), ``batch_lengths`` and ``batch_weight`` (B) what the layers read;
+``row_totals`` (columns, capacity) and ``totals`` (1 + columns) float64 sums of the loss and the metrics: ``totals[0]``
+the minibatch's weight, ``totals[LONGEST]`` its longest row that counts, ``totals[2]`` the epoch's weight,
+``totals[3:]`` the epoch's sums."""
 
 LONGEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3
 
@@ -33,13 +35,17 @@ def batch_begin(real, call, spec):
         for column in range(s.columns):
             doubles_at(s.row_totals)[column * s.capacity + c.place + row] = 0.0
         for t in range(s.steps):
-            copy_numbers(at(s.x, real, (place * s.steps + t) * s.inputs), at(s.input, real, (t * c.rows + row) * s.inputs), s.inputs)
+            copy_numbers(
+                at(s.x, real, (place * s.steps + t) * s.inputs),
+                at(s.input, real, (t * c.rows + row) * s.inputs),
+                s.inputs,
+            )
 
 
 @operation(BATCH)
 @njit
 def batch_weigh(real, call, spec):
-    """The weight that counts in this minibatch, which divides the loss: of rows, or of steps if every step has an error."""
+    """The weight that counts in this minibatch and divides the loss: of rows, or of steps if each has an error."""
     s, c = fields(spec), fields(call)
     if c.thread != 0:
         return
@@ -87,4 +93,6 @@ def emit(real, call, spec):
         place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
         for t in range(s.steps):
             for j in range(s.units):
-                target[(place * s.steps + t) * s.units + j] = source[((s.source_first + t) * c.rows + row) * s.width + j]
+                target[(place * s.steps + t) * s.units + j] = source[
+                    ((s.source_first + t) * c.rows + row) * s.width + j
+                ]

@@ -1,9 +1,9 @@
 """Where compiled code is kept between processes, so that it can never be stale.
 
-Numba looks at the file of a cached function only, not at what that function calls (numba#1833): edit or upgrade a callee and the
-caller keeps its old machine code. So the folder is named by a digest of all kernel sources, of the versions that compile them and of
-the processor compiled for. Each precision has a folder of its own, so that processes that compile at the same time write the
-same code under the same name.
+Numba looks at the file of a cached function only, not at what that function calls (numba#1833): edit or upgrade a
+callee and the caller keeps its old machine code. So the folder is named by a digest of all kernel sources, of the
+versions that compile them and of the processor compiled for. Each precision has a folder of its own, so that processes
+that compile at the same time write the same code under the same name.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """The dense layer ``y = f(x W + b)``, on the last step or on every step.
 
-Legend as in :mod:`fastrnn.kernels.elman`, with ``O`` outputs padded to ``O'`` and ``S`` steps of its own: T on every step, 1 on the last.
+Legend as in :mod:`fastrnn.kernels.elman`, with ``O`` outputs padded to ``O'`` and ``S`` steps of its own: T on every
+step, 1 on the last.
 
 =====================  ====================  ======================================================================
 buffer                 shape                 content
 =====================  ====================  ======================================================================
-``input``              (steps, B, stride)    what the layer reads; step 0 of the layer is step ``input_first`` of the buffer
+``input``              (steps, B, stride)    what the layer reads; its step 0 is step ``input_first`` of the buffer
 ``output``             (S, B, O')            what it computes
-``d_output``           (S, B, O')            error of the outputs; ``dense_backward`` turns it into the gradient before the activation
+``d_output``           (S, B, O')            error of the outputs; after ``dense_backward``, before the activation
 ``d_input``            (W or S, B, I')       gradient of what it reads: of the window if ``windowed_d_input``
 =====================  ====================  ======================================================================
 """
@@ -24,13 +25,14 @@ from fastrnn.kernels.vector import fields, lanes, load, store
 
 DENSE = record(
     "inputs units steps activation use_bias every_step wants_d_input windowed_d_input product gram nothing "
-    "input input_stride input_first output d_output d_input kernel bias packed_kernel packed_bias packed_kernel_back d_kernel d_bias trains"
+    "input input_stride input_first output d_output d_input kernel bias "
+    "packed_kernel packed_bias packed_kernel_back d_kernel d_bias trains"
 )
 
 
 @njit
 def _own_steps(every_step, steps, first, last):
-    """The layer's own steps in the window ``[first, last)``: on the last step alone, step 0 when the window reaches the end."""
+    """The layer's own steps in ``[first, last)``: on the last step alone, step 0 if the window reaches the end."""
     if every_step != 0:
         return first, last
     return 0, 1 if last == steps else 0
@@ -73,7 +75,7 @@ def dense_forward(real, call, spec):
 @operation(DENSE)
 @njit
 def dense_backward(real, call, spec):
-    """``d_pre = d_output * f'(output)`` in place, then ``d_input = d_pre W^T``, for steps whose own error enters the pass."""
+    """``d_pre = d_output * f'(output)`` in place, ``d_input = d_pre W^T``, for steps whose error enters the pass."""
     s, c = fields(spec), fields(call)
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
@@ -91,8 +93,10 @@ def dense_backward(real, call, spec):
         back = padded_width(s.inputs, real)
         place = first - c.first if s.windowed_d_input != 0 and s.every_step != 0 else first
         call_product(
-            s.product, at(s.d_output, real, (first * c.rows + low) * width), width, c.rows * width, at(s.packed_kernel_back, real),
-            at(s.nothing, real), at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back, high - low, last - first, s.inputs, s.units, 0,
+            s.product, at(s.d_output, real, (first * c.rows + low) * width), width, c.rows * width,
+            at(s.packed_kernel_back, real), at(s.nothing, real),
+            at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back,
+            high - low, last - first, s.inputs, s.units, 0,
         )  # fmt: skip
 
 
@@ -109,6 +113,18 @@ def dense_gradients(real, call, spec):
     inputs = at(s.input, real, (s.input_first + first) * c.rows * s.input_stride)
     d_pre = at(s.d_output, real, first * c.rows * width)
     low, high = share(s.inputs, ROWS, c.thread, c.threads)
-    call_gram(s.gram, inputs, s.input_stride, d_pre, width, at(s.d_kernel, real), s.units, low, high, terms, at(c.scratch, real))
+    call_gram(
+        s.gram,
+        inputs,
+        s.input_stride,
+        d_pre,
+        width,
+        at(s.d_kernel, real),
+        s.units,
+        low,
+        high,
+        terms,
+        at(c.scratch, real),
+    )
     if s.use_bias != 0:
         add_column_sums(d_pre, terms, width, at(s.d_bias, real), s.units, c.thread, c.threads)

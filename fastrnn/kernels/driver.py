@@ -1,7 +1,7 @@
 """The driver: walks minibatch after minibatch through a model's operations, in every thread alike.
 
-All threads run :func:`drive` with a :data:`~fastrnn.kernels.operation.CALL` of their own and meet at barriers; what a thread
-computes depends on the minibatch alone, never on how many threads there are.
+All threads run :func:`drive` with a :data:`~fastrnn.kernels.operation.CALL` of their own and meet at barriers; what a
+thread computes depends on the minibatch alone, never on how many threads there are.
 """
 
 from __future__ import annotations
@@ -13,22 +13,34 @@ from numba import from_dtype, njit, types
 from fastrnn.kernels.batch import LONGEST
 from fastrnn.kernels.operation import CALL, compiled, record, share
 from fastrnn.kernels.product import ROW_UNIT
-from fastrnn.kernels.vector import atomic_add, atomic_load, atomic_store, doubles_at, fields, give_way, integers_at, relax, routine_caller
+from fastrnn.kernels.vector import (
+    atomic_add,
+    atomic_load,
+    atomic_store,
+    doubles_at,
+    fields,
+    give_way,
+    integers_at,
+    relax,
+    routine_caller,
+)
 
 JOB = record(
-    "first_batch last_batch batch_size samples steps shortest first_step k1 k2 window last_step_only online trains updates "
-    "shards barrier totals shared table operations pack change end stop clear forward error begin_pass back done"
+    "first_batch last_batch batch_size samples steps shortest first_step k1 k2 window last_step_only online "
+    "trains updates shards barrier totals shared table operations "
+    "pack change end stop clear forward error begin_pass back done"
 )
 """The plan of a job.
 
-A minibatch is cut into ``shards``, each with buffers of its own, that one thread takes from the data to the gradients; a single shard
-is worked on by all threads together. A table lists operations as (address of code, address of spec, whether all threads
-meet after it).
+A minibatch is cut into ``shards``, each with buffers of its own, that one thread takes from the data to the gradients;
+a single shard is worked on by all threads together. A table lists operations as (address of code, address of spec,
+whether all threads meet after it).
 
-``shared`` is the table of what a minibatch needs once: weigh it, from ``pack`` on lay out the weights, from ``change`` on update them,
-from ``end`` to ``stop`` add up. ``table`` (shards, operations) lists what every shard needs: gather its rows, from ``clear`` on zero its
-gradients, from ``forward``, ``error``, ``begin_pass`` and ``back`` to ``done`` run the model and go back through it. ``first_step`` is
-the number of updates done before ``first_batch``; ``shortest`` the least length of a row.
+``shared`` is the table of what a minibatch needs once: weigh it, from ``pack`` on lay out the weights, from ``change``
+on update them, from ``end`` to ``stop`` add up. ``table`` (shards, operations) lists what every shard needs: gather its
+rows, from ``clear`` on zero its gradients, from ``forward``, ``error``, ``begin_pass`` and ``back`` to ``done`` run the
+model and go back through it. ``first_step`` is the number of updates done before ``first_batch``; ``shortest`` the
+least length of a row.
 """
 
 _call_operation = routine_caller("iii")
@@ -82,10 +94,10 @@ def _take(j, c, shard, batch_rows):
 
 @njit
 def _backward(j, c, call, table, errors_from, end):
-    """One backward pass from step ``end`` down through ``k2`` steps, with the errors of the steps from ``errors_from`` on.
+    """One backward pass from step ``end`` down through ``k2`` steps, with the errors of steps from ``errors_from`` on.
 
-    Williams and Peng 1990, BPTT(h; h'). A row that ends before ``end`` counts its ``k2`` steps from its own end. Window by window, so that
-    the gradients before the activation need little memory.
+    Williams and Peng 1990, BPTT(h; h'). A row that ends before ``end`` counts its ``k2`` steps from its own end. Window
+    by window, so that the gradients before the activation need little memory.
     """
     c.errors_from, c.pass_end, c.depth, c.last = errors_from, end, j.k2, end
     c.pass_first = max(0, min(end, j.shortest) - j.k2)

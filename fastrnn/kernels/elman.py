@@ -1,22 +1,24 @@
 """The simple recurrent cell (Elman 1990): ``h_t = f(x_t W + h_{t-1} U + b)``.
 
-Legend: ``B`` rows in the minibatch, ``T`` steps, ``I`` inputs, ``H`` units; ``I'`` and ``H'`` are padded to whole vectors.
+Legend: ``B`` rows in the minibatch, ``T`` steps, ``W`` steps of a window, ``I`` inputs, ``H`` units; ``I'`` and ``H'``
+are padded to whole vectors.
 
 =====================  ====================  ======================================================================
 buffer                 shape                 content
 =====================  ====================  ======================================================================
-``input``              (steps, B, stride)    what the layer reads; step 0 of the layer is step ``input_first`` of the buffer
+``input``              (steps, B, stride)    what the layer reads; its step 0 is step ``input_first`` of the buffer
 ``h``                  (T + 1, B, H')        the tape: ``h[0]`` the initial state, ``h[t + 1]`` the state after step t
-``d_output``           (W, T or 1, B, H')    errors of the outputs: of a window of W steps, of all (``whole_d_output``), of the last
+``d_output``           (W, T or 1, B, H')    errors of the outputs: a window's, of all (``whole_d_output``), of the last
 ``carry``              (2, B, H')            the error that flows back through the state; step t reads half ``t & 1``
 ``d_pre``              (W, B, H')            gradient before the activation, of the window
-``d_input``            (W or T, B, I')       gradient of what the layer reads, of the window, or summed over passes if ``whole_d_input``
+``d_input``            (W or T, B, I')       gradient of what it reads: of the window or all passes (``whole_d_input``)
 ``packed_*``           panels                the parameters as :func:`fastrnn.kernels.product.pack` lays them out
 =====================  ====================  ======================================================================
 
-``is_top``: no recurrent layer above; then only the errors of the steps from ``errors_from`` on enter a pass. A recurrent layer above hands
-errors down for all steps of the pass. A step ``t >= lengths[row]`` leaves the row's state as it is. Threads share out the rows in forward and backward, and the rows of
-the weight gradients in ``elman_gradients``. Rows past the last whole ``ROW_UNIT`` go one by one, whichever thread has them.
+``is_top``: no recurrent layer above; then only the errors of the steps from ``errors_from`` on enter a pass. A
+recurrent layer above hands errors down for all steps of the pass. A step ``t >= lengths[row]`` leaves the row's state
+as it is. Threads share out the rows in forward and backward, and the rows of the weight gradients in
+``elman_gradients``. Rows past the last whole ``ROW_UNIT`` go one by one, whichever thread has them.
 """
 
 from __future__ import annotations
@@ -31,13 +33,15 @@ from fastrnn.kernels.rows import add, add_column_sums, copy, fill, padded_width
 from fastrnn.kernels.vector import fields, integers_at, lanes, load, offset, splat, store
 
 ELMAN = record(
-    "inputs units steps activation use_bias return_sequences has_lengths start is_top wants_d_input whole_d_input whole_d_output wants_d_initial product gram nothing "
+    "inputs units steps activation use_bias return_sequences has_lengths start is_top wants_d_input "
+    "whole_d_input whole_d_output wants_d_initial product gram nothing "
     "input input_stride input_first h lengths initial order d_output carry d_pre d_input d_initial "
     "kernel recurrent_kernel bias packed_kernel packed_recurrent packed_bias packed_kernel_back packed_recurrent_back "
     "d_kernel d_recurrent_kernel d_bias trains"
 )
 FROM_ZERO, FROM_GIVEN, FROM_BEFORE = 0, 1, 2
-"""Where a minibatch starts: at zero, at the given initial state, or at the state that the minibatch before ended with."""
+"""Where a minibatch starts: at zero, at the given initial state, or at the state that the minibatch before ended
+with."""
 
 
 @operation(ELMAN)
@@ -102,14 +106,20 @@ def elman_forward(real, call, spec):
             before = at(s.h, real, (t * c.rows + low) * width)
             after = at(s.h, real, ((t + 1) * c.rows + low) * width)
             if whole > 0:
-                call_product(s.product, before, width, 0, recurrent, after, after, width, 0, whole, 1, s.units, s.units, 1)
+                call_product(
+                    s.product, before, width, 0, recurrent, after, after, width, 0, whole, 1, s.units, s.units, 1
+                )
                 activate(s.activation, after, whole * width)
             for row in range(whole, rows):
                 row_forward(s.activation, offset(before, row * width), recurrent, offset(after, row * width), s.units)
             if s.has_lengths != 0:
                 for row in range(rows):
                     if t >= integers_at(s.lengths)[low + row]:
-                        copy(at(s.h, real, (t * c.rows + low + row) * width), at(s.h, real, ((t + 1) * c.rows + low + row) * width), width)
+                        copy(
+                            at(s.h, real, (t * c.rows + low + row) * width),
+                            at(s.h, real, ((t + 1) * c.rows + low + row) * width),
+                            width,
+                        )
 
 
 @operation(ELMAN)
@@ -155,7 +165,22 @@ def elman_backward(real, call, spec):
         if t > c.pass_first or s.wants_d_initial != 0:
             earlier = at(s.carry, real, (((t + 1) & 1) * c.rows + low) * width)
             if whole > 0:
-                call_product(s.product, d_pre, width, 0, recurrent, at(s.nothing, real), earlier, width, 0, whole, 1, s.units, s.units, 0)
+                call_product(
+                    s.product,
+                    d_pre,
+                    width,
+                    0,
+                    recurrent,
+                    at(s.nothing, real),
+                    earlier,
+                    width,
+                    0,
+                    whole,
+                    1,
+                    s.units,
+                    s.units,
+                    0,
+                )
             for row in range(whole, rows):
                 row_product(offset(d_pre, row * width), recurrent, offset(earlier, row * width), s.units)
             if s.has_lengths != 0:
@@ -169,7 +194,8 @@ def elman_backward(real, call, spec):
         place = window if s.whole_d_input != 0 else window - c.first
         call_product(
             s.product, at(s.d_pre, real, ((window - c.first) * c.rows + low) * width), width, c.rows * width,
-            at(s.packed_kernel_back, real), at(s.nothing, real), at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back,
+            at(s.packed_kernel_back, real), at(s.nothing, real),
+            at(s.d_input, real, (place * c.rows + low) * back), back, c.rows * back,
             rows, c.last - window, s.inputs, s.units, s.whole_d_input,
         )  # fmt: skip
 
@@ -198,7 +224,7 @@ def _pass_by(carry, earlier, d_output, has_error, place, width):
 @operation(ELMAN)
 @njit
 def elman_gradients(real, call, spec):
-    """Add the window's share to the weight gradients: ``dW += x^T d_pre``, ``dU += h_prev^T d_pre``, ``db += sum of d_pre``."""
+    """Add the window's weight gradients: ``dW += x^T d_pre``, ``dU += h_prev^T d_pre``, ``db += sum of d_pre``."""
     s, c = fields(spec), fields(call)
     width = padded_width(s.units, real)
     window = max(c.first, c.pass_first)

@@ -12,8 +12,12 @@ from fastrnn.kernels.vector import doubles_at, fields, integers_at
 LOSSES = {"mse": 0, "mae": 1}
 _MSE = 0
 
-LOSS = record("outputs capacity steps every_step columns codes y order batch_lengths batch_weight row_totals totals output output_first d_output wants_gradient")
-"""``y`` (N, S, O) targets; ``output`` (from step ``output_first`` on) and ``d_output`` (S, B, O'); ``codes`` (columns) the loss, then the metrics; ``row_totals`` (columns, capacity)."""
+LOSS = record(
+    "outputs capacity steps every_step columns codes y order batch_lengths batch_weight row_totals totals "
+    "output output_first d_output wants_gradient"
+)
+"""``y`` (N, S, O) targets; ``output`` (from step ``output_first`` on) and ``d_output`` (S, B, O'); ``codes`` (columns)
+the loss, then the metrics; ``row_totals`` (columns, capacity)."""
 
 
 @njit
@@ -33,9 +37,9 @@ def _slope(code, difference):
 def loss(real, call, spec):
     """Add the window's weighted losses and metrics to ``row_totals``; write the loss's gradient to ``d_output``.
 
-    A row's step counts if it is shorter than the row's length; without a step of its own (loss on the last output) a row counts
-    unless its length is 0. Each column of ``row_totals`` adds ``weight * mean over outputs``; the gradient is divided by the
-    minibatch's total weight, so that it is the gradient of the weighted mean.
+    A row's step counts if it is shorter than the row's length; without a step of its own (loss on the last output) a
+    row counts unless its length is 0. Each column of ``row_totals`` adds ``weight * mean over outputs``; the gradient
+    is divided by the minibatch's total weight, so that it is the gradient of the weighted mean.
     """
     s, c = fields(spec), fields(call)
     width = padded_width(s.outputs, real)
@@ -62,4 +66,6 @@ def loss(real, call, spec):
             if s.wants_gradient != 0:
                 factor = weight / (divisor * s.outputs) if weight != 0.0 else 0.0
                 for j in range(width):
-                    d_output[j] = factor * _slope(codes[0], output[j] - target[j]) if j < s.outputs and weight != 0.0 else 0.0
+                    d_output[j] = (
+                        factor * _slope(codes[0], output[j] - target[j]) if j < s.outputs and weight != 0.0 else 0.0
+                    )

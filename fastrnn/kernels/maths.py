@@ -1,11 +1,11 @@
 """exp, tanh and sigmoid on vectors, each with its error bound (tests/test_maths.py holds them against exact values).
 
-One ULP is the distance between neighbouring numbers at the exact result. The bounds hold wherever the exact result is a normal
-number. NaN gives NaN, infinities give the limits.
+One ULP is the distance between neighbouring numbers at the exact result. The bounds hold wherever the exact result is a
+normal number. NaN gives NaN, infinities give the limits.
 
-All three rest on ``e**x = 2**n e**r`` with ``n = round(x / ln 2)``, so that ``|r| <= ln(2) / 2``; ``r`` is formed with ln 2 in two parts (Cody
-and Waite 1980), and ``e**r - 1 = r + r**2 P(r)`` with the polynomial ``P`` of least relative error, found by Remez's
-algorithm: 1.3e-8 with five coefficients (float32), 1.8e-17 with ten (float64).
+All three rest on ``e**x = 2**n e**r`` with ``n = round(x / ln 2)``, so that ``|r| <= ln(2) / 2``; ``r`` is formed with
+ln 2 in two parts (Cody and Waite 1980), and ``e**r - 1 = r + r**2 P(r)`` with the polynomial ``P`` of least relative
+error, found by Remez's algorithm: 1.3e-8 with five coefficients (float32), 1.8e-17 with ten (float64).
 """
 
 from __future__ import annotations
@@ -31,11 +31,17 @@ def exp(x):
 
 
 def tanh(x):
-    """Hyperbolic tangent, at most 4 ULP: ``m / (m + 2)`` with ``m = e**2|x| - 1 = 2**n (e**r - 1) + (2**n - 1)``; nothing cancels."""
+    """Hyperbolic tangent, at most 4 ULP.
+
+    ``m / (m + 2)`` with ``m = e**2|x| - 1 = 2**n (e**r - 1) + (2**n - 1)``; nothing cancels.
+    """
 
 
 def sigmoid(x):
-    """Logistic function ``1 / (1 + e**-x)``, at most 4 ULP: ``1 / (1 + e)`` or, left of 0, ``e / (1 + e)`` with ``e = e**-|x|``."""
+    """Logistic function ``1 / (1 + e**-x)``, at most 4 ULP.
+
+    ``1 / (1 + e)`` or, left of 0, ``e / (1 + e)`` with ``e = e**-|x|``.
+    """
 
 
 _LOG2_E = 1.4426950408889634
@@ -67,7 +73,9 @@ class _Facts:
 
     def __init__(self, real):
         single = real == float32
-        self.ln2_high, self.ln2_low = (0.693359375, -2.12194440e-4) if single else (6.93145751953125e-1, 1.42860682030941723212e-6)
+        self.ln2_high, self.ln2_low = (
+            (0.693359375, -2.12194440e-4) if single else (6.93145751953125e-1, 1.42860682030941723212e-6)
+        )
         self.bias = 127.0 if single else 1023.0
         self.magic = 1.5 * 2.0**23 if single else 1.5 * 2.0**52
         self.coefficients = _COEFFICIENTS[single]
@@ -94,7 +102,7 @@ def _polynomial_of(x, coefficients):
 
 
 def _reduce(x, scale):
-    """``(2**n, e**r - 1)`` with ``e**(scale x) = 2**n e**r``; ``n + bias`` must be an exponent, 0 standing for ``2**n = 0``."""
+    """``(2**n, e**r - 1)`` with ``e**(scale x) = 2**n e**r``; ``n + bias`` must be an exponent, 0 for ``2**n = 0``."""
 
 
 @overload(_reduce)

@@ -1,10 +1,11 @@
 """Operations: the compiled pieces that a training step is a list of.
 
-An operation is a kernel ``f(real, call, spec)`` without result. ``real`` is a null pointer whose type says float32 or float64; ``call``
-points to what changes from call to call (a :data:`CALL`, one a thread); ``spec`` points to what is fixed for a model and a
-shape: sizes, codes and the addresses of buffers, in a record of the operation's own. Because all of them have this one machine
-signature, a model is data - a table of (address of code, address of spec) that :mod:`fastrnn.kernels.driver` walks through - and
-each operation is compiled once, on first use, and cached on disk by itself: a new model compiles nothing.
+An operation is a kernel ``f(real, call, spec)`` without result. ``real`` is a null pointer whose type says float32 or
+float64; ``call`` points to what changes from call to call (a :data:`CALL`, one a thread); ``spec`` points to what is
+fixed for a model and a shape: sizes, codes and the addresses of buffers, in a record of the operation's own. Because
+all of them have this one machine signature, a model is data - a table of (address of code, address of spec) that
+:mod:`fastrnn.kernels.driver` walks through - and each operation is compiled once, on first use, and cached on disk by
+itself: a new model compiles nothing.
 
 A *routine* is a function that operations share and call by address, for the same reason.
 """
@@ -30,20 +31,24 @@ def record(integers: str, reals: str = "") -> np.dtype[Any]:
     return np.dtype([(n, np.int64) for n in integers.split()] + [(n, np.float64) for n in reals.split()], align=True)
 
 
-CALL = record("member team place rows sequence batch thread threads first last pass_first pass_end depth errors_from step scratch")
+CALL = record(
+    "member team place rows sequence batch thread threads first last pass_first pass_end depth errors_from step scratch"
+)
 """What changes from call to call.
 
-This is thread ``member`` of a ``team``; at the work in hand it is ``thread`` of ``threads``. That work is ``rows`` sequences, which stand at ``place`` in
-the ``batch``-th minibatch and at ``sequence`` in the epoch's order; the window of time steps ``[first, last)``; of a backward
-pass its steps ``[pass_first, pass_end)``, the ``depth`` of steps that a row takes part in at most and the first step ``errors_from``
-whose own error enters it; the number ``step`` of this update, from 1. ``scratch`` is the address of the thread's own memory.
+This is thread ``member`` of a ``team``; at the work in hand it is ``thread`` of ``threads``. That work is ``rows``
+sequences, which stand at ``place`` in the ``batch``-th minibatch and at ``sequence`` in the epoch's order; the window
+of time steps ``[first, last)``; of a backward pass its steps ``[pass_first, pass_end)``, the ``depth`` of steps that a
+row takes part in at most and the first step ``errors_from`` whose own error enters it; the number ``step`` of this
+update, from 1. ``scratch`` is the address of the thread's own memory.
 """
 
 
 def compiled(function: Any, parameters: list[Any], folder: str) -> Any:
-    """Compile an ``@njit`` function without result for C callers, or load it from the cache (``folder`` in the cache's folder).
+    """Compile an ``@njit`` function without result for C callers, or load it from ``folder`` in the cache's folder.
 
-    A cache that cannot be read or written costs time, never the work: it is emptied and tried once more, then left alone.
+    A cache that cannot be read or written costs time, never the work: it is emptied and tried once more, then left
+    alone.
     """
     compiler = partial(cfunc, types.void(*parameters), error_model="numpy")
     with cached_in(folder) as cache:
@@ -89,7 +94,7 @@ def operation(spec: np.dtype[Any]) -> Callable[[Any], Operation]:
 
 
 def routine(parameters: str) -> Callable[[Any], Compiled]:
-    """Declare an ``@njit`` function that kernels call by address; ``parameters``: ``p`` a pointer to numbers, ``i`` an int64."""
+    """Declare an ``@njit`` function that kernels call by address; ``parameters``: ``p`` pointer, ``i`` int64."""
     return lambda function: Compiled(function, lambda real: [real if p == "p" else int64 for p in parameters])
 
 
@@ -97,8 +102,6 @@ def routine(parameters: str) -> Callable[[Any], Compiled]:
 def at(address, real, place=0):
     """The buffer at ``address`` as a pointer to numbers, ``place`` numbers on."""
     return offset(pointer_to(address, real), place)
-
-
 
 
 @njit

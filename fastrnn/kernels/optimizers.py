@@ -1,7 +1,8 @@
 """Clipping and the optimizers' update rules, over the flat parameter buffer.
 
-``parameters``, ``gradients`` and the optimizer's states hold ``count`` numbers (whole vectors; what lies past the last parameter is
-zero and stays zero). Every shard of a minibatch has gradients of its own, one after another. The threads share out blocks of ``BLOCK`` numbers. Formulas are PyTorch's.
+``parameters``, ``gradients`` and the optimizer's states hold ``count`` numbers (whole vectors; what lies past the last
+parameter is zero and stays zero). Every shard of a minibatch has gradients of its own, one after another. The threads
+share out blocks of ``BLOCK`` numbers. Formulas are PyTorch's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,21 @@ from numba import njit
 
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.rows import add, fill
-from fastrnn.kernels.vector import doubles_at, fields, fma, lanes, load, maximum, minimum, quotient, real_of, splat, square_root, store, sum_lanes
+from fastrnn.kernels.vector import (
+    doubles_at,
+    fields,
+    fma,
+    lanes,
+    load,
+    maximum,
+    minimum,
+    quotient,
+    real_of,
+    splat,
+    square_root,
+    store,
+    sum_lanes,
+)
 
 BLOCK = 4096
 
@@ -50,7 +65,7 @@ def sum_shards(real, call, spec):
 @operation(UPDATE)
 @njit
 def sum_squares(real, call, spec):
-    """Sum of squares of the (element-clipped) gradients, block by block, so that the total does not depend on the threads."""
+    """Sum of squares of the (element-clipped) gradients, block by block: the total does not depend on the threads."""
     s, c = fields(spec), fields(call)
     gradients = at(s.gradients, real)
     limit = real_of(real, s.clip_value)
@@ -78,7 +93,7 @@ def _norm_factor(s):
 @operation(UPDATE)
 @njit
 def sgd_update(real, call, spec):
-    """``v = momentum v + g``; ``p -= learning_rate v`` (Nesterov: ``g + momentum v``); ``g`` includes ``weight_decay p``."""
+    """``v = momentum v + g``; ``p -= learning_rate v`` (Nesterov: ``g + momentum v``); ``g`` has ``weight_decay p``."""
     s, c = fields(spec), fields(call)
     parameters, gradients, velocity = at(s.parameters, real), at(s.gradients, real), at(s.first_state, real)
     limit = real_of(real, s.clip_value)

@@ -1,9 +1,10 @@
 """Matrix products on packed panels.
 
-Legend: ``L`` lanes of a vector; a *panel* is up to ``PANEL`` vectors of neighbouring columns of a matrix, stored term by term so that
-one register tile reads it in order: a matrix (K, N) becomes panels of [k][PANEL * L], the last one narrower, columns past N
-zero. All strides count numbers. Rows are computed in tiles of 8, 4, 2 and 1 from the first row on; tiles of 4 and 8 rows add
-their terms in the same order, so that cutting the rows at a multiple of ``ROW_UNIT`` changes no bit.
+Legend: ``L`` lanes of a vector; a *panel* is up to ``PANEL`` vectors of neighbouring columns of a matrix, stored term
+by term so that one register tile reads it in order: a matrix (K, N) becomes panels of [k][PANEL * L], the last one
+narrower, columns past N zero. All strides count numbers. Rows are computed in tiles of 8, 4, 2 and 1 from the first row
+on; tiles of 4 and 8 rows add their terms in the same order, so that cutting the rows at a multiple of ``ROW_UNIT``
+changes no bit.
 
 References
 ----------
@@ -25,10 +26,15 @@ BLOCK = 256
 """Terms that one pass over the tiles adds: a panel's block stays in the first cache levels."""
 GRAM_BLOCK = 256
 GRAM_PANELS = 131072
-"""The same for :func:`gram`, whose operands are both long, and the numbers of ``d`` that it packs at a time: half a megabyte."""
+"""The same for :func:`gram`, whose operands are both long, and the numbers of ``d`` that it packs at a time: half a
+megabyte."""
 
-_SHAPES = tuple((r, v, split) for r, splits in ((8, (1, 1, 1)), (4, (1, 1, 1)), (2, (2, 2, 2)), (1, (8, 4, 4)))
-                for v, split in zip((1, 2, 3), splits, strict=True) if r <= ROWS)
+_SHAPES = tuple(
+    (r, v, split)
+    for r, splits in ((8, (1, 1, 1)), (4, (1, 1, 1)), (2, (2, 2, 2)), (1, (8, 4, 4)))
+    for v, split in zip((1, 2, 3), splits, strict=True)
+    if r <= ROWS
+)
 _tile = matrix_tile(_SHAPES, transposed=False)
 _tile_of_transposed = matrix_tile(_SHAPES, transposed=True)
 
@@ -86,9 +92,9 @@ def pack(source, row_stride, column_stride, terms, columns, packed, thread, thre
 def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps, columns, terms, accumulate):
     """``c = start + a @ matrix``, or ``c += a @ matrix``, for ``steps`` blocks of ``rows`` rows each.
 
-    ``a``: row r of block s at ``a + s * a_step + r * a_stride``, read. ``packed``: the matrix (terms, columns) in panels, read.
-    ``start``: one row, padded(columns) wide, read unless ``accumulate``. ``c``: laid out like ``a`` with strides of its own,
-    padded(columns) wide, written (and read if ``accumulate``); must not overlap ``a``.
+    ``a``: row r of block s at ``a + s * a_step + r * a_stride``, read. ``packed``: the matrix (terms, columns) in
+    panels, read. ``start``: one row, padded(columns) wide, read unless ``accumulate``. ``c``: laid out like ``a`` with
+    strides of its own, padded(columns) wide, written (and read if ``accumulate``); must not overlap ``a``.
     """
     width = lanes(a)
     vectors = (columns + width - 1) // width
@@ -108,7 +114,8 @@ def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps
                     c_rows = offset(c, s * c_step + r * c_stride + first * width)
                     _tile(
                         height, across, a_rows, a_stride, offset(panel, k * across * width), across * width,
-                        offset(start, first * width) if fresh else c_rows, 0 if fresh else c_stride, c_rows, c_stride, block,
+                        offset(start, first * width) if fresh else c_rows, 0 if fresh else c_stride,
+                        c_rows, c_stride, block,
                     )  # fmt: skip
                     r += height
             k += block
@@ -154,10 +161,10 @@ def _edge_tile(height, across, a, a_stride, panel, out, columns, columns_here, t
 def gram(a, a_stride, d, d_stride, out, columns, first_row, last_row, terms, scratch):
     """``out[m, n] += sum over k of a[k, m] * d[k, n]`` for the rows ``first_row <= m < last_row`` of ``out``.
 
-    The product that gives a weight gradient: ``a`` (terms, M) what the layer read, ``d`` (terms, columns) the gradient of what it
-    computed, padded to whole vectors; both read. ``out`` (M, columns) is dense, as the parameters are. ``scratch``:
-    ``scratch_size`` numbers, written. Block by block of terms ``d`` is packed, unless it is a single panel as it stands, and
-    stays in the second cache level, while a strip of ``a`` stays in the first.
+    The product that gives a weight gradient: ``a`` (terms, M) what the layer read, ``d`` (terms, columns) the gradient
+    of what it computed, padded to whole vectors; both read. ``out`` (M, columns) is dense, as the parameters are.
+    ``scratch``: ``scratch_size`` numbers, written. Block by block of terms ``d`` is packed, unless it is a single panel
+    as it stands, and stays in the second cache level, while a strip of ``a`` stays in the first.
     """
     width = lanes(a)
     vectors = (columns + width - 1) // width

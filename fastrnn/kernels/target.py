@@ -56,7 +56,9 @@ def _detect() -> Target:
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2)
     assembly = machine.emit_assembly(llvm.parse_assembly(_PROBE))
     name = platform.machine().lower()
-    architecture = "x86" if name in ("x86_64", "amd64", "i386", "i686") else "arm" if name in ("aarch64", "arm64") else "other"
+    architecture = (
+        "x86" if name in ("x86_64", "amd64", "i386", "i686") else "arm" if name in ("aarch64", "arm64") else "other"
+    )
     if "zmm" in assembly:
         return Target(cpu, architecture, 64, True, 32)
     if "ymm" in assembly:

@@ -1,12 +1,12 @@
 """Explicit vectors for Numba: the one file that emits LLVM IR.
 
-A ``Vector`` is one or more registers of ``LANES[real]`` numbers. Numba sees it as a type of its own whose data model is LLVM's vector
-type, so that a kernel written with the functions below stays in registers as wide as the processor has, without the
-256-bit preference of LLVM's own loop vectoriser. Pointers are Numba's ``CPointer``: ``p[i]`` reads or writes
-one number without the negative-index handling that array indexing carries.
+A ``Vector`` is one or more registers of ``LANES[real]`` numbers. Numba sees it as a type of its own whose data model is
+LLVM's vector type, so that a kernel written with the functions below stays in registers as wide as the processor has,
+without the 256-bit preference of LLVM's own loop vectoriser. Pointers are Numba's ``CPointer``: ``p[i]`` reads or
+writes one number without the negative-index handling that array indexing carries.
 
-Floating-point rules: no fast-math flag anywhere, so NaN and infinity travel as IEEE 754 says, and the order of every sum is
-the order that is written here.
+Floating-point rules: no fast-math flag anywhere, so NaN and infinity travel as IEEE 754 says, and the order of every
+sum is the order that is written here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import operator
 import os
 
-import numpy as np
 from llvmlite import ir
 from numba import float32, float64, int64, types
 from numba.core import cgutils
@@ -59,7 +58,9 @@ class _VectorModel(models.PrimitiveModel):
 def _splat(builder, scalar, lanes):
     vector = ir.VectorType(scalar.type, lanes)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, _I32(0))
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes))
+    return builder.shuffle_vector(
+        first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes)
+    )
 
 
 def _address(builder, pointer, real, offset):
@@ -116,7 +117,9 @@ def _loader(registers, doc):
 
 
 load = _loader(1, "The vector at ``pointer + offset`` (an offset in numbers, of any alignment).")
-load_wide = _loader(WIDE, "As `load`, `WIDE` registers at once: their instructions alternate, which hides the latency of long chains.")
+load_wide = _loader(
+    WIDE, "As `load`, `WIDE` registers at once: their instructions alternate, which hides the latency of long chains."
+)
 
 
 @intrinsic
@@ -304,16 +307,15 @@ def absolute(typingctx, a):
 @intrinsic
 def copy_sign(typingctx, a, sign):
     """``|a|`` with the sign of ``sign``."""
-    return _lanewise(
-        lambda builder, a, s: _call(builder, f"llvm.copysign.{_suffix(a.type)}", a.type, [a, s]), a, sign
-    )
+    return _lanewise(lambda builder, a, s: _call(builder, f"llvm.copysign.{_suffix(a.type)}", a.type, [a, s]), a, sign)
 
 
 @intrinsic
 def square_root(typingctx, a):
     """The square root of ``a``, at most 1 ULP; 0 for a float32 below the normal numbers.
 
-    As for `quotient`, an estimate (AVX-512, float32) and one Newton step, of the reciprocal root here, cost a fraction of the instruction.
+    As for `quotient`, an estimate (AVX-512, float32) and one Newton step, of the reciprocal root here, cost a fraction
+    of the instruction.
     """
 
     def emit(builder, a):
@@ -352,8 +354,8 @@ def _mask(places):
 def quotient(typingctx, a, b):
     """``a / b`` for finite normal ``b`` of moderate size, within 1 ULP.
 
-    AVX-512 has an estimate of the reciprocal to 14 bits, which one Newton step (float32) makes good in a quarter of the time
-    that a 512-bit division takes; elsewhere, and in float64, this is the division.
+    AVX-512 has an estimate of the reciprocal to 14 bits, which one Newton step (float32) makes good in a quarter of the
+    time that a 512-bit division takes; elsewhere, and in float64, this is the division.
     """
 
     def emit(builder, a, b):
@@ -371,7 +373,8 @@ def quotient(typingctx, a, b):
 def exponent_bits(typingctx, shifted):
     """The number whose exponent field is the lowest bits of ``shifted``, its mantissa 0.
 
-    ``shifted = 1.5 * 2**23 + bias + n`` (``2**52`` in float64) holds the whole number ``n + bias`` in its lowest bits: the result is ``2**n``.
+    ``shifted = 1.5 * 2**23 + bias + n`` (``2**52`` in float64) holds the whole number ``n + bias`` in its lowest bits:
+    the result is ``2**n``.
     """
 
     def emit(builder, shifted):
@@ -403,7 +406,9 @@ def sum_lanes(typingctx, a):
         while value.type.count > 1:
             half = value.type.count // 2
             nothing = ir.Constant(value.type, ir.Undefined)
-            low, high = (builder.shuffle_vector(value, nothing, _mask(range(start, start + half))) for start in (0, half))
+            low, high = (
+                builder.shuffle_vector(value, nothing, _mask(range(start, start + half))) for start in (0, half)
+            )
             value = builder.fadd(low, high)
         return builder.extract_element(value, _I32(0))
 
@@ -473,10 +478,11 @@ def _sum_tile(builder, real, shape, transposed, a, a_stride, b, b_stride, terms,
 def matrix_tile(shapes, transposed):
     """An intrinsic that computes one register tile of a matrix product, of any of the given shapes.
 
-    ``tile(rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms)`` forms ``c[r, j] = start[r, j] + sum over k of
-    a[r, k] * b[k, j]`` for ``rows`` rows and ``vectors`` vectors of columns, all sums in registers. Strides are the distances between
-    rows as stored; ``transposed`` means that ``a`` is stored (k, r). ``shapes`` lists (rows, vectors, split): ``split`` partial
-    sums over ``k`` modulo ``split`` hide the latency of the multiply-add where a tile has few cells of its own.
+    ``tile(rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms)`` forms ``c[r, j] =
+    start[r, j] + sum over k of a[r, k] * b[k, j]`` for ``rows`` rows and ``vectors`` vectors of columns, all sums in
+    registers. Strides are the distances between rows as stored; ``transposed`` means that ``a`` is stored (k, r).
+    ``shapes`` lists (rows, vectors, split): ``split`` partial sums over ``k`` modulo ``split`` hide the latency of the
+    multiply-add where a tile has few cells of its own.
     """
 
     def emit(builder, real, shape, args):
@@ -511,8 +517,8 @@ def matrix_tile(shapes, transposed):
 def row_tile(vectors, split):
     """An intrinsic for a row times a panel whose result stays in registers.
 
-    ``tile(a, b, terms, start)`` returns the tuple of ``vectors`` vectors ``start[j] + sum over k of a[k] * b[k, j]``; ``b`` is stored ``vectors``
-    vectors a term, ``start`` is a tuple like the result.
+    ``tile(a, b, terms, start)`` returns the tuple of ``vectors`` vectors ``start[j] + sum over k of a[k] * b[k, j]``;
+    ``b`` is stored ``vectors`` vectors a term, ``start`` is a tuple like the result.
     """
 
     def codegen(context, builder, sig, args):
@@ -520,7 +526,16 @@ def row_tile(vectors, split):
         real = sig.args[0].dtype
         stride = _I64(vectors * LANES[real])
         sums = _sum_tile(
-            builder, real, (1, vectors, split), False, a, _I64(0), b, stride, terms, cgutils.unpack_tuple(builder, start, vectors)
+            builder,
+            real,
+            (1, vectors, split),
+            False,
+            a,
+            _I64(0),
+            b,
+            stride,
+            terms,
+            cgutils.unpack_tuple(builder, start, vectors),
         )
         return context.make_tuple(builder, sig.return_type, sums)
 
@@ -536,8 +551,8 @@ def row_tile(vectors, split):
 def routine_caller(parameters):
     """An intrinsic ``call(address, *arguments)`` for machine code at ``address`` that takes ``parameters``.
 
-    ``parameters`` is a string of ``p`` (pointer) and ``i`` (int64), the code returns nothing. Code that is called by address is compiled
-    and cached once, instead of once in every kernel that uses it.
+    ``parameters`` is a string of ``p`` (pointer) and ``i`` (int64), the code returns nothing. Code that is called by
+    address is compiled and cached once, instead of once in every kernel that uses it.
     """
     names = [f"a{i}" for i in range(len(parameters))]
 
@@ -552,7 +567,10 @@ def routine_caller(parameters):
         return types.void(int64, *wanted), codegen
 
     scope = {"typer": typer}
-    exec(f"def call(typingctx, address, {', '.join(names)}):\n    return typer(typingctx, address, {', '.join(names)})", scope)
+    exec(
+        f"def call(typingctx, address, {', '.join(names)}):\n    return typer(typingctx, address, {', '.join(names)})",
+        scope,
+    )
     return intrinsic(scope["call"])
 
 
