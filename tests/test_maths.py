@@ -223,5 +223,5 @@ def test_quotient(dtype: str) -> None:
         high, low = two_parts(
             [DIGITS.divide(Decimal(p), Decimal(q)) for p, q in zip(a.tolist(), b.tolist(), strict=True)]
         )
-    assert in_ulp(got, high, low).max() <= 1.0
+    assert in_ulp(got, high, low).max() <= 1.5
     assert (got[:3] == 0.0).all()

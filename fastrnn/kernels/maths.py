@@ -45,6 +45,7 @@ def sigmoid(x):
 
 
 _LOG2_E = 1.4426950408889634
+_LN2 = 0.6931471805599453
 _COEFFICIENTS = {
     True: (
         0.0013882521767132332,
@@ -84,40 +85,37 @@ class _Facts:
         self.saturation = 10.0 if single else 20.0
 
 
-def _polynomial(x, coefficients):
-    """Horner's rule, the highest power first; ``coefficients`` is a tuple."""
+def _polynomial(x, square, coefficients):
+    """The polynomial with the highest power first, in pairs (Estrin's scheme): half the latency of Horner's rule."""
 
 
 @overload(_polynomial, inline="always")
-def _polynomial_of(x, coefficients):
+def _polynomial_of(x, square, coefficients):
     count = len(coefficients)
+    odd = count % 2
 
-    def horner(x, coefficients):
-        total = fma(x, coefficients[0], coefficients[1])
-        for i in range(2, count):
-            total = fma(total, x, coefficients[i])
+    def estrin(x, square, coefficients):
+        total = fma(x, coefficients[odd], coefficients[odd + 1])
+        if odd:
+            total = fma(square, coefficients[0], total)
+        for i in range(odd + 2, count, 2):
+            total = fma(total, square, fma(x, coefficients[i], coefficients[i + 1]))
         return total
 
-    return horner
+    return estrin
 
 
-def _reduce(x, scale):
-    """``(2**n, e**r - 1)`` with ``e**(scale x) = 2**n e**r``; ``n + bias`` must be an exponent, 0 for ``2**n = 0``."""
+def _grown(r, coefficients):
+    """``e**r - 1`` for ``|r| <= ln(2) / 2``."""
 
 
-@overload(_reduce)
-def _reduce_of(x, scale):
-    facts = _Facts(x.real)
-    ln2_high, ln2_low, coefficients = facts.ln2_high, facts.ln2_low, facts.coefficients
-    shift = facts.magic + facts.bias
+@overload(_grown)
+def _grown_of(r, coefficients):
+    def grown(r, coefficients):
+        square = r * r
+        return fma(square, _polynomial(r, square, coefficients), r)
 
-    def reduce(x, scale):
-        shifted = fma(x, scale * _LOG2_E, shift)
-        n = shifted - shift
-        r = fma(n, -ln2_low, fma(n, -ln2_high, x * scale))
-        return exponent_bits(shifted), fma(r * r, _polynomial(r, coefficients), r)
-
-    return reduce
+    return grown
 
 
 @overload(exp)
@@ -133,7 +131,7 @@ def _exp(x):
         n = fma(x, _LOG2_E, magic) - magic
         half = fma(n, 0.5, magic) - magic
         r = fma(n, -ln2_low, fma(n, -ln2_high, x))
-        grown = fma(r * r, _polynomial(r, coefficients), r) + 1.0
+        grown = _grown(r, coefficients) + 1.0
         return grown * exponent_bits(half + (magic + bias)) * exponent_bits(n - half + (magic + bias))
 
     return exponential
@@ -143,11 +141,16 @@ def _exp(x):
 def _tanh(x):
     if not isinstance(x, Vector):
         return None
-    saturation = _Facts(x.real).saturation
+    facts = _Facts(x.real)
+    saturation, coefficients, shift = facts.saturation, facts.coefficients, facts.magic + facts.bias
 
     def hyperbolic(x):
-        power, grown = _reduce(minimum(absolute(x), saturation), 2.0)
-        m = fma(power, grown, power - 1.0)
+        size = minimum(absolute(x), saturation)
+        shifted = fma(size, 2.0 * _LOG2_E, shift)
+        # One part of ln 2 will do: its error, 30 times at most, meets a tanh that hardly changes there.
+        r = fma(shifted - shift, -_LN2, size + size)
+        power = exponent_bits(shifted)
+        m = fma(power, _grown(r, coefficients), power - 1.0)
         return copy_sign(quotient(m, m + 2.0), x)
 
     return hyperbolic
@@ -157,11 +160,16 @@ def _tanh(x):
 def _sigmoid(x):
     if not isinstance(x, Vector):
         return None
-    flush = _Facts(x.real).flush
+    facts = _Facts(x.real)
+    flush, coefficients, shift = facts.flush, facts.coefficients, facts.magic + facts.bias
+    ln2_high, ln2_low = facts.ln2_high, facts.ln2_low
 
     def logistic(x):
-        power, grown = _reduce(maximum(0.0 - absolute(x), flush), 1.0)
-        e = fma(power, grown, power)
+        below = maximum(0.0 - absolute(x), flush)
+        shifted = fma(below, _LOG2_E, shift)
+        n = shifted - shift
+        power = exponent_bits(shifted)
+        e = fma(power, _grown(fma(n, -ln2_low, fma(n, -ln2_high, below)), coefficients), power)
         return quotient(select_less(x, 0.0, e, 1.0), e + 1.0)
 
     return logistic

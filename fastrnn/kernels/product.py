@@ -17,7 +17,7 @@ from numba import njit
 
 from fastrnn.kernels.operation import routine
 from fastrnn.kernels.target import TARGET
-from fastrnn.kernels.vector import lanes, load, matrix_tile, offset, routine_caller, store
+from fastrnn.kernels.vector import lanes, load, matrix_tile, offset, routine_caller, store, transpose
 
 PANEL = 3
 ROW_UNIT = 4
@@ -71,20 +71,30 @@ def pack(source, row_stride, column_stride, terms, columns, packed, thread, thre
         first = panel * PANEL * width
         across = min(PANEL * width, vectors * width - first)
         inside = min(across, columns - first)
-        out = offset(packed, first * terms)
-        for k in range(terms):
-            row = offset(source, k * row_stride + first * column_stride)
-            j = 0
-            if column_stride == 1:
-                while j + width <= inside:
-                    store(out, k * across + j, load(row, j))
-                    j += width
-            while j < inside:
-                out[k * across + j] = row[j * column_stride]
-                j += 1
-            while j < across:
-                out[k * across + j] = 0.0
-                j += 1
+        part = offset(source, first * column_stride)
+        _pack_panel(part, row_stride, column_stride, terms, inside, across, offset(packed, first * terms))
+
+
+@njit
+def _pack_panel(source, row_stride, column_stride, terms, inside, across, out):
+    """One panel of :func:`pack`: ``inside`` columns of the matrix, then zeros, ``across`` in all."""
+    width = lanes(source)
+    squares = terms // width * width if row_stride == 1 else 0
+    for k in range(0, squares, width):
+        for j in range(0, inside - width + 1, width):
+            transpose(offset(source, k + j * column_stride), column_stride, offset(out, k * across + j), across)
+    for k in range(terms):
+        j = inside // width * width if k < squares else 0
+        if column_stride == 1:
+            while j + width <= inside:
+                store(out, k * across + j, load(source, k * row_stride + j))
+                j += width
+        while j < inside:
+            out[k * across + j] = source[k * row_stride + j * column_stride]
+            j += 1
+        while j < across:
+            out[k * across + j] = 0.0
+            j += 1
 
 
 @routine("piipppiiiiiii")
