@@ -46,9 +46,10 @@ class ProgressBar(Callback):
 
     def epoch(self, epoch: int, figures: dict[str, float]) -> None:
         self.progress(epoch, self._samples)
-        self._bar.set_description(f"epoch {epoch + 1}/{self._epochs}", refresh=False)
+        self._bar.set_description(f"epoch {min(epoch + 2, self._epochs)}/{self._epochs}", refresh=False)
         self._bar.set_postfix({name: f"{value:.4g}" for name, value in figures.items()}, refresh=False)
-        self._bar.refresh() if epoch + 1 == self._epochs else None
+        if epoch + 1 == self._epochs:
+            self._bar.refresh()
 
     def end(self) -> None:
         if self._bar is not None:

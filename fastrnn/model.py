@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastrnn import checks
 from fastrnn.kernels.losses import LOSSES
 from fastrnn.layers import Layer, SimpleRNN
+from fastrnn.locks import Lock
 from fastrnn.network import Network, check_stack
 from fastrnn.plan import Data, Plan, Training
 from fastrnn.stream import Stream
@@ -62,6 +63,7 @@ class Sequential:
             "dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, ("float32", "float64")
         )
         self.seed = checks.seed(seed)
+        self._lock = Lock()
         self._network: Network | None = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         if input_size is not None:
@@ -113,9 +115,10 @@ class Sequential:
             Not a whole number from 1 up, or the model was built for another number.
         """
         size = checks.positive_int("input_size", input_size)
-        if self._network is None:
-            self._network = Network(self.layers, size, self.dtype, self.seed)
-        elif self._network.input_size != size:
+        with self._lock:
+            if self._network is None:
+                self._network = Network(self.layers, size, self.dtype, self.seed)
+        if self._network.input_size != size:
             raise ValueError(f"input_size is {size}; expected {self._network.input_size}: the model is built already")
 
     def parameters(self) -> dict[str, Array]:
@@ -178,6 +181,10 @@ class Sequential:
         y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
         state : only with ``return_state``
 
+        Notes
+        -----
+        Within 1e-12 (float64) or 1e-4 (float32) of `fastrnn.reference`, relative to the largest output or 1.
+
         Raises
         ------
         ValueError, TypeError
@@ -201,6 +208,7 @@ class Sequential:
             with Team(count) as team:
                 plan.run(team, 0, plan.batches)
             output, states = plan.output, plan.final_states
+            plan.release()
         if not return_state:
             return output
         return output, states[0] if len(states) == 1 else states
@@ -233,6 +241,10 @@ class Sequential:
         loss : float
         gradients : arrays under the names of `parameters`, and those of ``wants``
 
+        Notes
+        -----
+        Within 1e-12 (float64) or 1e-4 (float32) of `fastrnn.reference`, relative to the largest gradient.
+
         Raises
         ------
         ValueError, TypeError
@@ -247,6 +259,8 @@ class Sequential:
         samples, steps, features = x.shape
         every_step, outputs = self.output_form
         checks.one_of("loss", loss, list(LOSSES))
+        if not isinstance(wants, list | tuple):
+            raise TypeError(f"wants is {wants!r}; expected a list, such as ['x', 'initial_state']")
         for name in wants:
             checks.one_of("wants", name, ("x", "initial_state"))
         data = Data(
@@ -299,12 +313,13 @@ class Sequential:
 
     def _plan(self, key: Any, **arguments: Any) -> Plan:
         """Return the plan for a shape and a purpose, made on first use; the oldest of too many is dropped."""
-        if key not in self._plans:
-            self._plans[key] = Plan(self.network, **arguments)
-            if len(self._plans) > PLANS:
-                self._plans.popitem(last=False)
-        self._plans.move_to_end(key)
-        return self._plans[key]
+        with self._lock:
+            if key not in self._plans:
+                self._plans[key] = Plan(self.network, **arguments)
+                if len(self._plans) > PLANS:
+                    self._plans.popitem(last=False)
+            self._plans.move_to_end(key)
+            return self._plans[key]
 
     # ------------------------------------------------------------------------------------------ files
 

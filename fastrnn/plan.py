@@ -7,7 +7,6 @@ steps of the window that a backward pass works on at a time.
 from __future__ import annotations
 
 import functools
-import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from fastrnn.kernels.driver import JOB, Driver
 from fastrnn.kernels.operation import CALL, Operation
 from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
+from fastrnn.locks import Lock
 from fastrnn.lowering import Lowering
 from fastrnn.memory import address, zeros
 from fastrnn.network import Network
@@ -107,12 +107,11 @@ class Plan:
         self.shard_rows = min(rows, -(-rows // (self.shards * ROW_UNIT)) * ROW_UNIT)
         self.window = min(steps, max(1, -(-WINDOW_ROWS // self.shard_rows)))
         self.gradients = self.zeros(self.shards * network.flat.size if training else 0)
-        self.updates = 0
         self.totals = np.zeros(batch.EPOCH_SUMS + len(columns))
         self.packed: list[dict[str, Array]] = []
         self._phases: dict[str, list[list[int]]] = {name: [] for name in SHARED}
         self._keep: list[Any] = []
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self._codes = np.array([losses.LOSSES[name] for name in columns], np.int64)
         self._row_totals = np.zeros(len(columns) * rows)
         with announced(network.dtype):
@@ -294,7 +293,7 @@ class Plan:
 
     def read(self, data: Data) -> None:
         """Point the operations at the data; the arrays are kept until the next call."""
-        self.data = data
+        self.data: Data | None = data
         lengths, weight, order = address(data.lengths), address(data.sample_weight), address(data.order)
         for read in self._reads:
             read["x"], read["order"], read["lengths"], read["sample_weight"] = address(data.x), order, lengths, weight
@@ -315,7 +314,7 @@ class Plan:
         """Make new arrays for the results and point the operations at them."""
         network = self.network
         steps = (self.steps,) if network.every_step else ()
-        self.output = np.empty((samples, *steps, network.output_size), network.dtype)
+        self.output: Array | None = np.empty((samples, *steps, network.output_size), network.dtype)
         self.final_states = [np.empty((samples, state.units), network.dtype) for state in self.lowered[0].states]
         for emits in self._emits:
             for spec, target in zip(emits, [self.output, *self.final_states], strict=True):
@@ -326,13 +325,19 @@ class Plan:
         """Number of minibatches in the data."""
         return -(-int(self._job["samples"][0]) // self.rows)
 
-    def set_learning_rate(self, learning_rate: float) -> None:
-        """Use another learning rate from the next minibatch on."""
-        self._update["learning_rate"] = learning_rate
+    @property
+    def updates(self) -> int:
+        """Number of updates done so far."""
+        return int(self._calls[0]["step"])
+
+    def release(self) -> None:
+        """Let go of the data and the results."""
+        self.data = None
+        self.output, self.final_states = None, []
 
     def go_on_from(self, other: Plan) -> None:
         """Take over the optimizer's state and the number of updates from a plan for the same network and optimizer."""
-        self.updates = other.updates
+        self._calls["step"] = other.updates
         for mine, theirs in zip(self.optimizer_state, other.optimizer_state, strict=True):
             mine[:] = theirs
 
@@ -349,4 +354,3 @@ class Plan:
         """Run the minibatches ``first`` ... ``last - 1`` of the data."""
         self._job["first_batch"], self._job["last_batch"], self._job["first_step"] = first, last, self.updates
         team.run(_driver(), address(self._job), self._call_addresses)
-        self.updates = int(self._calls[0]["step"])

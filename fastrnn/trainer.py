@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from numbers import Real
 from typing import Any
 
@@ -76,6 +78,8 @@ class Trainer:
         self.model = model
         self.loss = checks.one_of("loss", loss, list(LOSSES))
         self.optimizer = Adam() if optimizer is None else optimizer
+        if not isinstance(metrics, list | tuple):
+            raise TypeError(f"metrics is {metrics!r}; expected a list, such as ['mae']")
         self.metrics = [checks.one_of("metrics", name, list(LOSSES)) for name in metrics]
         self.training = Training(
             tbptt=checks.truncation(tbptt),
@@ -88,6 +92,7 @@ class Trainer:
             checks.positive_int("threads", threads)
         self.threads = threads
         self._random = np.random.default_rng(checks.seed(seed))
+        self._fitting = threading.Lock()
         self._plan: Plan | None = None
         self._key: Any = None
 
@@ -131,11 +136,13 @@ class Trainer:
         ------
         ValueError, TypeError
             Input of another shape or type, NaN, infinity, settings that do not go together; before any work.
+        RuntimeError
+            This trainer is fitting already, in another thread or a callback.
         """
         model = self.model
         epochs = checks.positive_int("epochs", epochs)
         data, held_out = self._split(x, y, sample_weight, lengths, validation_data, validation_split)
-        samples, steps = data.x.shape[:2]
+        samples = len(data.x)
         rows = min(samples, checks.positive_int("batch_size", batch_size))
         if carry_state and (shuffle or samples % rows):
             raise ValueError(
@@ -146,26 +153,43 @@ class Trainer:
         model.build(data.x.shape[2])
         if verbose or (verbose is None and sys.stderr.isatty()):
             listeners.append(ProgressBar())
+        if not self._fitting.acquire(blocking=False):
+            raise RuntimeError("this trainer is fitting already; expected one fit at a time: make a trainer for each")
+        try:
+            return self._fit(data, held_out, epochs, rows, shuffle, carry_state, listeners)
+        finally:
+            self._fitting.release()
+
+    def _fit(
+        self,
+        data: Data,
+        held_out: Data | None,
+        epochs: int,
+        rows: int,
+        shuffle: bool,
+        carry_state: bool,
+        listeners: list[Callback],
+    ) -> History:
+        """Train on checked data."""
+        samples, steps = data.x.shape[:2]
         plan = self._training_plan(rows, steps, carry_state)
         order = np.arange(samples) if shuffle else None
         plan.read(data._replace(order=order))
         history = History()
-        with Team(plan.threads) as team:
-            try:
+        with Team(plan.threads) as team, ExitStack() as ending:
+            ending.callback(plan.release)
+            for listener in listeners:
+                ending.callback(listener.end)
+                listener.begin(self, epochs, samples)
+            for epoch in range(epochs):
+                if order is not None:
+                    order[:] = self._random.permutation(samples)
+                figures = self._epoch(plan, team, epoch, samples, listeners)
+                if held_out is not None:
+                    figures |= {f"val_{name}": value for name, value in self._evaluate(held_out).items()}
+                history.append(epoch, figures)
                 for listener in listeners:
-                    listener.begin(self, epochs, samples)
-                for epoch in range(epochs):
-                    if order is not None:
-                        order[:] = self._random.permutation(samples)
-                    figures = self._epoch(plan, team, epoch, rows, listeners)
-                    if held_out is not None:
-                        figures |= {f"val_{name}": value for name, value in self._evaluate(held_out).items()}
-                    history.append(epoch, figures)
-                    for listener in listeners:
-                        listener.epoch(epoch, figures)
-            finally:
-                for listener in listeners:
-                    listener.end()
+                    listener.epoch(epoch, figures)
         return history
 
     def evaluate(
@@ -207,7 +231,13 @@ class Trainer:
                     f"expected a tuple (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)"
                 )
             given = [*validation_data, None, None][:4]
-            return data, self._data(given[0], given[1], given[2], given[3])
+            held_out = self._data(given[0], given[1], given[2], given[3])
+            if held_out.x.shape[2] != data.x.shape[2]:
+                raise ValueError(
+                    f"x of validation_data has shape {held_out.x.shape}; expected (N, T, {data.x.shape[2]}): "
+                    f"as many features as x"
+                )
+            return data, held_out
         if not split:
             return data, None
         keep = len(data.x) - int(len(data.x) * split)
@@ -232,7 +262,7 @@ class Trainer:
             self._key = key
         return self._plan
 
-    def _epoch(self, plan: Plan, team: Team, epoch: int, rows: int, listeners: list[Callback]) -> dict[str, float]:
+    def _epoch(self, plan: Plan, team: Team, epoch: int, samples: int, listeners: list[Callback]) -> dict[str, float]:
         """Run an epoch in slices that take about `SLICE_SECONDS` each."""
         plan.zero_totals()
         first, size, batches = 0, 1, plan.batches
@@ -244,7 +274,7 @@ class Trainer:
             size = max(1, min(batches, int((last - first) * SLICE_SECONDS / max(taken, 1e-6))))
             first = last
             for listener in listeners:
-                listener.progress(epoch, min(len(plan.data.x), first * rows))
+                listener.progress(epoch, min(samples, first * plan.rows))
         return dict(zip(["loss", *self.metrics], plan.means(), strict=True))
 
     def _evaluate(self, data: Data) -> dict[str, float]:
@@ -255,6 +285,7 @@ class Trainer:
             plan.read(data)
             plan.zero_totals()
             plan.run(team, 0, plan.batches)
+            plan.release()
             return dict(zip(["loss", *self.metrics], plan.means(), strict=True))
 
 

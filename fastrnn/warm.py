@@ -18,7 +18,7 @@ _announced: set[str] = set()
 @contextlib.contextmanager
 def announced(dtype: str) -> Iterator[None]:
     """Say on stderr that kernels are being compiled, and for how long, if this machine has none for ``dtype`` yet."""
-    if dtype in _announced or not cache.is_empty(dtype):
+    if dtype in _announced or cache.is_compiled(dtype):
         yield
         return
     _announced.add(dtype)
@@ -30,6 +30,7 @@ def announced(dtype: str) -> Iterator[None]:
         flush=True,
     )
     yield
+    cache.complete(dtype)
     kept = "kept for later runs" if cache.FOLDER else "not kept: there is no folder to write to"
     print(f"{time.perf_counter() - start:.1f} s, {kept}", file=sys.stderr, flush=True)
 

@@ -221,3 +221,30 @@ def test_a_refused_step_leaves_the_stream_as_it_was(given: Given) -> None:
         with pytest.raises(V):
             stream.step(bad)
     assert_array_equal(stream.step(np.ones((2, 3))), other.step(np.ones((2, 3))))
+
+
+def test_validation_data_has_the_features_of_x() -> None:
+    """A model that is not built yet takes its features from x, and refuses others for validation."""
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(3), fr.Dense(1)]))
+    x, y = np.zeros((4, 5, 2)), np.zeros((4, 1))
+    with pytest.raises(ValueError, match=r"validation_data has shape \(4, 5, 3\); expected \(N, T, 2\)"):
+        trainer.fit(x, y, validation_data=(np.zeros((4, 5, 3)), y), verbose=0)
+    assert not trainer.model.built
+
+
+def test_one_fit_at_a_time() -> None:
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(3), fr.Dense(1)]))
+    x, y = np.zeros((4, 5, 2)), np.zeros((4, 1))
+    with pytest.raises(RuntimeError, match="fitting already; expected one fit at a time"):
+        trainer.fit(x, y, verbose=0, callbacks=[lambda epoch, figures: trainer.fit(x, y, verbose=0)])
+    trainer.fit(x, y, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["metrics", "wants"])
+def test_a_word_is_no_list_of_words(name: str) -> None:
+    model = fr.Sequential([fr.SimpleRNN(3), fr.Dense(1)], input_size=2)
+    with pytest.raises(TypeError, match=f"{name} is .*; expected a list"):
+        if name == "metrics":
+            fr.Trainer(model, metrics="mae")
+        else:
+            model.gradients(np.zeros((4, 5, 2)), np.zeros((4, 1)), wants="x")

@@ -25,7 +25,7 @@ class Floor(NamedTuple):
 FLOORS = {
     "reference": Floor({"reference"}, set()),
     "kernels": Floor({"kernels"}, set()),
-    "ground": Floor({"_version", "checks", "extras", "files", "memory", "settings", "team"}, set()),
+    "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings", "team"}, set()),
     "model": Floor(
         {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "stream", "summary"}
         | {"threads", "warm"},

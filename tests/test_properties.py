@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import fastrnn as fr
 from fastrnn.reference import model as reference
 from fastrnn.reference.training import start_training, train_step
-from tests.problems import Problem, assert_close, problems
+from tests.problems import Problem, assert_close, describe, problems
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-4}
 """The bounds that the docstrings of ``predict`` and ``gradients`` state."""
@@ -89,3 +89,29 @@ def test_training_steps(threads: int, data: st.DataObject, problem: Problem) -> 
             )  # fmt: skip
     for fast, slow in zip(problem.model.get_weights(), progress.weights, strict=True):
         assert_close(fast, slow, 1e-9, scale=1.0)
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("update", ["sequence", "chunk"])
+@pytest.mark.parametrize("rows", [17, 33, 70])
+def test_shards_train_as_the_reference(rows: int, update: str, every_step: bool) -> None:
+    """Minibatches that are cut into shards, each with gradients of its own."""
+    rng = np.random.default_rng(rows)
+    stack = [fr.SimpleRNN(5, return_sequences=every_step), fr.Dense(2)]
+    model = fr.Sequential(stack, input_size=3, dtype="float64")
+    steps = 40
+    x = rng.standard_normal((rows + 11, steps, 3))
+    y = rng.standard_normal((rows + 11, *([steps] if every_step else []), 2))
+    lengths, weight = rng.integers(0, steps + 1, len(x)), rng.uniform(0, 2, len(x))
+    progress = start_training(model.get_weights(), describe_optimizer(OPTIMIZERS[3]))
+    trainer = fr.Trainer(model, optimizer=OPTIMIZERS[3], tbptt=(7, 9), tbptt_update=update, clip_norm=0.5, threads=2)
+    trainer.fit(x, y, epochs=1, batch_size=rows, sample_weight=weight, lengths=lengths, shuffle=False, verbose=0)
+    for part in (slice(rows), slice(rows, None)):
+        _, progress, _ = train_step(
+            describe(stack), progress, x[part], y[part], describe_optimizer(OPTIMIZERS[3]), "mse",
+            weight[part], lengths[part], None, (7, 9), update, clip_norm=0.5,
+        )  # fmt: skip
+    for fast, slow in zip(model.get_weights(), progress.weights, strict=True):
+        assert_close(fast, slow, 1e-10, scale=1.0)
+    assert trainer._plan is not None
+    assert trainer._plan.shards > 1

@@ -96,9 +96,25 @@ def cached_in(name: str) -> Iterator[bool]:
             config.CACHE_DIR = before
 
 
-def is_empty(name: str) -> bool:
-    """Whether nothing has been compiled into the folder ``name`` yet."""
-    return FOLDER is None or not (FOLDER / name).exists()
+def _mark(name: str) -> Path | None:
+    """The file that says that the kernels of this installation have been compiled into the folder ``name``."""
+    if FOLDER is None:
+        return None
+    return FOLDER / name / f"compiled-{hashlib.sha256(__file__.encode()).hexdigest()[:16]}"
+
+
+def is_compiled(name: str) -> bool:
+    """Whether a compilation into the folder ``name`` has been completed."""
+    mark = _mark(name)
+    return mark is not None and mark.exists()
+
+
+def complete(name: str) -> None:
+    """Remember that a compilation into the folder ``name`` has been completed."""
+    mark = _mark(name)
+    if mark is not None:
+        with contextlib.suppress(OSError):
+            mark.touch()
 
 
 def empty(name: str) -> None:

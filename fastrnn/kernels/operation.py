@@ -12,7 +12,6 @@ A *routine* is a function that operations share and call by address, for the sam
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -55,7 +54,7 @@ def compiled(function: Any, parameters: list[Any], folder: str) -> Any:
         for _ in range(2 if cache else 0):
             try:
                 return compiler(cache=True)(function.py_func)
-            except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+            except Exception:
                 empty(folder)
         return compiler()(function.py_func)
 

@@ -19,7 +19,7 @@ from fastrnn.kernels.vector import (
     load,
     maximum,
     minimum,
-    quotient,
+    positive_quotient,
     real_of,
     splat,
     square_root,
@@ -136,4 +136,5 @@ def adam_update(real, call, spec):
         v = fma(load(square, i), keep_2, g * g * add_2)
         store(mean, i, m)
         store(square, i, v)
-        store(parameters, i, load(parameters, i) - quotient(m * rate, fma(square_root(v), scale, epsilon)))
+        move = positive_quotient(m * rate, fma(square_root(v), scale, epsilon))
+        store(parameters, i, load(parameters, i) - move)

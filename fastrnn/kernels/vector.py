@@ -319,7 +319,7 @@ def square_root(typingctx, a):
     """
 
     def emit(builder, a):
-        if TARGET.vector_bytes != 64 or isinstance(a.type.element, ir.DoubleType):
+        if not _estimates(a):
             return _call(builder, f"llvm.sqrt.{_suffix(a.type)}", a.type, [a])
         normal = _splat(builder, a.type.element(2.0**-126), a.type.count)
         half = _splat(builder, a.type.element(0.5), a.type.count)
@@ -327,6 +327,8 @@ def square_root(typingctx, a):
         root = builder.fmul(a, estimate)
         rest = _multiply_add(builder, builder.fneg(root), root, a)
         better = _multiply_add(builder, rest, builder.fmul(estimate, half), root)
+        infinity = _splat(builder, a.type.element(float("inf")), a.type.count)
+        better = builder.select(builder.fcmp_ordered("<", a, infinity), better, a)
         return builder.select(builder.fcmp_ordered("<", a, normal), ir.Constant(a.type, [0.0] * a.type.count), better)
 
     return _lanewise(emit, a)
@@ -350,6 +352,20 @@ def _mask(places):
     return ir.Constant(ir.VectorType(_I32, len(places)), list(places))
 
 
+def _estimates(a):
+    """Whether there is an estimate of reciprocals for the lanes of ``a``: AVX-512, float32."""
+    return TARGET.vector_bytes == 64 and isinstance(a.type.element, ir.FloatType)
+
+
+def _quotient(builder, a, b):
+    if not _estimates(a):
+        return builder.fdiv(a, b)
+    estimate = _estimate(builder, "llvm.x86.avx512.rcp14.ps.512", b)
+    first = builder.fmul(a, estimate)
+    one = _splat(builder, a.type.element(1.0), a.type.count)
+    return _multiply_add(builder, first, _multiply_add(builder, builder.fneg(b), estimate, one), first)
+
+
 @intrinsic
 def quotient(typingctx, a, b):
     """``a / b`` for finite normal ``b`` of moderate size, at most 1.5 ULP.
@@ -357,14 +373,19 @@ def quotient(typingctx, a, b):
     AVX-512 has an estimate of the reciprocal to 14 bits, which one Newton step (float32) makes good in a quarter of the
     time that a 512-bit division takes; elsewhere, and in float64, this is the division.
     """
+    return _lanewise(_quotient, a, b)
+
+
+@intrinsic
+def positive_quotient(typingctx, a, b):
+    """As `quotient`, for any ``b >= 0``: where there is an estimate, with ``b`` held between 2**-125 and 2**125."""
 
     def emit(builder, a, b):
-        if TARGET.vector_bytes != 64 or isinstance(a.type.element, ir.DoubleType):
-            return builder.fdiv(a, b)
-        estimate = _estimate(builder, "llvm.x86.avx512.rcp14.ps.512", b)
-        first = builder.fmul(a, estimate)
-        one = _splat(builder, a.type.element(1.0), a.type.count)
-        return _multiply_add(builder, first, _multiply_add(builder, builder.fneg(b), estimate, one), first)
+        if _estimates(a):
+            for limit, beyond in ((2.0**-125, "<"), (2.0**125, ">")):
+                bound = _splat(builder, a.type.element(limit), a.type.count)
+                b = builder.select(builder.fcmp_ordered(beyond, b, bound), bound, b)
+        return _quotient(builder, a, b)
 
     return _lanewise(emit, a, b)
 

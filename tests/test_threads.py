@@ -1,0 +1,115 @@
+"""Threads, interrupts and forks: nothing hangs, nothing is left half done."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import fastrnn as fr
+
+INTERRUPTED = """
+import signal, sys, threading, time
+import numpy as np
+import fastrnn as fr
+x, y = np.zeros((64, 8, 8)), np.zeros((64, 1))
+trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(8), fr.Dense(1)]), threads=2)
+trainer.fit(x, y, epochs=1, batch_size=16, verbose=0)
+caught = 0
+for i in range(60):
+    timer = threading.Timer(0.0002 * (i % 20), signal.raise_signal, (signal.SIGINT,))
+    try:
+        timer.start()
+        while True:
+            trainer.fit(x, y, epochs=5, batch_size=16, verbose=0)
+    except KeyboardInterrupt:
+        caught += 1
+trainer.fit(x, y, epochs=1, batch_size=16, verbose=0)
+print(caught)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="raises SIGINT")
+def test_an_interrupt_ends_a_fit_of_two_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip() == "60", done.stderr
+
+
+def test_first_use_by_several_threads_makes_one_network() -> None:
+    x = np.ones((2, 3, 2))
+    for _ in range(20):
+        model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)])
+        threads = [threading.Thread(target=model.predict, args=(x,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+        assert not model.predict(x).any()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_finds_the_locks_open() -> None:
+    x = np.ones((2, 3, 2))
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    model.predict(x)
+    (plan,) = model._plans.values()
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with plan.lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        model.predict(x)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_data_and_results_are_let_go() -> None:
+    import weakref
+
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)])
+    x, y = np.ones((2, 3, 2), np.float32), np.ones((2, 1), np.float32)
+    fr.Trainer(model).fit(x, y, epochs=1, verbose=0)
+    result = model.predict(x)
+    left = [weakref.ref(a) for a in (x, y, result)]
+    del x, y, result
+    assert [r() for r in left] == [None, None, None]
+
+
+def test_every_callback_hears_the_end() -> None:
+    ended = []
+
+    class Breaks(fr.Callback):
+        def epoch(self, epoch: int, figures: dict[str, float]) -> None:
+            raise KeyError("epoch")
+
+        def end(self) -> None:
+            ended.append(self)
+
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)]))
+    with pytest.raises(KeyError, match="epoch"):
+        trainer.fit(np.ones((2, 3, 2)), np.ones((2, 1)), callbacks=[Breaks(), Breaks()], verbose=0)
+    assert len(ended) == 2
+
+
+def test_overflown_squares_do_not_make_adam_nan() -> None:
+    model = fr.Sequential([fr.SimpleRNN(2, "linear"), fr.Dense(1)], input_size=1)
+    fr.Trainer(model, optimizer=fr.Adam(1e-3)).fit(
+        np.full((1, 1, 1), 1e10), np.full((1, 1), -1e10), epochs=1, verbose=0
+    )
+    assert all(np.isfinite(w).all() for w in model.get_weights())
