@@ -23,6 +23,7 @@ from fastrnn.memory import address, zeros
 from fastrnn.network import Network
 from fastrnn.optimizers import SGD, Adam, Optimizer
 from fastrnn.team import Team
+from fastrnn.threads import shards_of
 from fastrnn.warm import announced
 
 Array = NDArray[Any]
@@ -31,25 +32,11 @@ OWN = ("gather", "clear", "forward", "error", "begin_pass", "back")
 """The phases of a minibatch as a whole and those of each shard; see :data:`fastrnn.kernels.driver.JOB`."""
 WINDOW_ROWS = 1024
 """Rows times steps of a backward window: enough terms for the weight gradients' products to run at full speed."""
-SHARD_ROWS = 16
-"""Rows of a shard, about: enough to fill the register tiles twice."""
 
 
 @functools.cache
 def _driver() -> Driver:
     return Driver()
-
-
-def _shards(network: Network, rows: int, steps: int) -> int:
-    """Into how many shards a minibatch is cut: by its shape alone, so that the result does not depend on the threads.
-
-    With a few weights every thread takes shards of rows from the data to gradients of its own, and nothing but these
-    changes hands. With many weights, whose gradients would cost more than the states do, all threads share one set of
-    gradients.
-    """
-    shards = -(-rows // SHARD_ROWS)
-    states = rows * steps * sum(layer.units for layer in network.layers[: network.recurrent_layers])
-    return shards if 4 * shards * network.flat.size <= states else 1
 
 
 class Data(NamedTuple):
@@ -103,17 +90,17 @@ class Plan:
     ) -> None:
         self.network, self.rows, self.steps, self.threads = network, rows, steps, threads
         self.training, self.carry_state = training, carry_state
-        self.shards = _shards(network, rows, steps) if training and training.optimizer else 1
+        self.shards = shards_of(network, rows, steps) if training and training.optimizer else 1
         self.shard_rows = min(rows, -(-rows // (self.shards * ROW_UNIT)) * ROW_UNIT)
         self.window = min(steps, max(1, -(-WINDOW_ROWS // self.shard_rows)))
         self.gradients = self.zeros(self.shards * network.flat.size if training else 0)
-        self.totals = np.zeros(batch.EPOCH_SUMS + len(columns))
+        self.totals = zeros(batch.EPOCH_SUMS + len(columns), np.float64)
         self.packed: list[dict[str, Array]] = []
         self._phases: dict[str, list[list[int]]] = {name: [] for name in SHARED}
         self._keep: list[Any] = []
         self.lock = Lock()
         self._codes = np.array([losses.LOSSES[name] for name in columns], np.int64)
-        self._row_totals = np.zeros(len(columns) * rows)
+        self._row_totals = zeros(len(columns) * rows, np.float64)
         with announced(network.dtype):
             self._build(emits)
             self._finish()
@@ -127,7 +114,7 @@ class Plan:
 
     def spec(self, dtype: np.dtype[Any], **values: Any) -> Array:
         """Return a record with the given fields (an array stands for its address) that lives as long as the plan."""
-        record = np.zeros(1, dtype)
+        record = zeros(1, dtype)
         for name, value in values.items():
             if isinstance(value, np.ndarray):
                 self._keep.append(value)
@@ -168,7 +155,7 @@ class Plan:
         """Add a shard's operations and make its buffers."""
         network, training, rows = self.network, self.training, self.shard_rows
         inputs = self.zeros(self.steps * rows * network.input_size)
-        lengths, weights = np.zeros(rows, np.int64), np.zeros(rows)
+        lengths, weights = zeros(rows, np.int64), zeros(rows, np.float64)
         fields: dict[str, Any] = {
             "steps": self.steps, "capacity": self.rows, "columns": len(self._codes),
             "batch_lengths": lengths, "batch_weight": weights, "row_totals": self._row_totals, "totals": self.totals,
@@ -280,14 +267,11 @@ class Plan:
             barrier=zeros(16, np.int64), totals=self.totals, shards=self.shards, operations=len(tables[0]),
             shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
         )  # fmt: skip
-        self._calls = np.zeros(self.threads, CALL)
-        self._calls["team"] = self.threads
+        self._calls = []
         for thread in range(self.threads):
             scratch = self.zeros(scratch_size(LANES_OF[self.network.dtype]))
-            self._keep.append(scratch)
-            self._calls[thread]["member"] = thread
-            self._calls[thread]["scratch"] = address(scratch)
-        self._call_addresses = [address(self._calls) + i * CALL.itemsize for i in range(self.threads)]
+            self._calls.append(self.spec(CALL, member=thread, team=self.threads, scratch=scratch))
+        self._call_addresses = [address(call) for call in self._calls]
 
     # ------------------------------------------------------------------------------------------ running
 
@@ -328,7 +312,7 @@ class Plan:
     @property
     def updates(self) -> int:
         """Number of updates done so far."""
-        return int(self._calls[0]["step"])
+        return int(self._calls[0]["step"][0])
 
     def release(self) -> None:
         """Let go of the data and the results."""
@@ -337,7 +321,7 @@ class Plan:
 
     def go_on_from(self, other: Plan) -> None:
         """Take over the optimizer's state and the number of updates from a plan for the same network and optimizer."""
-        self._calls["step"] = other.updates
+        self._calls[0]["step"] = other.updates
         for mine, theirs in zip(self.optimizer_state, other.optimizer_state, strict=True):
             mine[:] = theirs
 

@@ -28,8 +28,8 @@ class Team:
     """``threads`` threads that run a job together.
 
     A job's threads wait for each other at barriers inside the compiled code, so none may be missing: they are started,
-    and have answered, when the team is made, and the calling thread, which Ctrl-C may interrupt anywhere, only waits for
-    them. A single thread is the calling one. The threads end with the ``with`` block.
+    and have answered, when the team is made, and the calling thread, which Ctrl-C may interrupt anywhere, only waits
+    for them. A single thread is the calling one. The threads end with the ``with`` block.
     """
 
     def __init__(self, threads: int) -> None:

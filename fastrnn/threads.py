@@ -1,4 +1,4 @@
-"""How many threads a job gets."""
+"""Into how many parts a minibatch is cut, and how many threads work on it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,27 @@ from fastrnn.team import available_threads
 WORK_PER_THREAD = 500_000
 """Multiply-adds of a forward pass that are worth another thread: tens of microseconds."""
 
+SHARD_ROWS = 16
+"""Rows of a shard, about: enough to fill the register tiles twice."""
 
-def choose_threads(threads: int | None, network: Network, rows: int, steps: int) -> int:
+
+def shards_of(network: Network, rows: int, steps: int) -> int:
+    """Into how many shards a minibatch is cut: by its shape alone, so that the result does not depend on the threads.
+
+    With a few weights every thread takes shards of rows from the data to gradients of its own, and nothing but these
+    changes hands. With many weights, whose gradients would cost more than the states do, all threads share one set of
+    gradients.
+    """
+    return -(-rows // SHARD_ROWS) if _is_light(network, rows, steps) else 1
+
+
+def _is_light(network: Network, rows: int, steps: int) -> bool:
+    """Whether the weights are few beside the states of a minibatch."""
+    states = rows * steps * sum(layer.units for layer in network.layers[: network.recurrent_layers])
+    return 4 * -(-rows // SHARD_ROWS) * network.flat.size <= states
+
+
+def choose_threads(threads: int | None, network: Network, rows: int, steps: int, trains: bool = False) -> int:
     """Return as many threads as a minibatch's rows and work are good for, at most ``threads`` or the processors.
 
     Raises
@@ -20,6 +39,9 @@ def choose_threads(threads: int | None, network: Network, rows: int, steps: int)
         Not a whole number from 1 up.
     """
     if threads is not None:
-        return min(checks.positive_int("threads", threads), -(-rows // ROW_UNIT))
-    work = network.count * rows * steps
-    return max(1, min(available_threads(), -(-rows // (2 * ROW_UNIT)), work // WORK_PER_THREAD))
+        most = checks.positive_int("threads", threads)
+    else:
+        most = max(1, min(available_threads(), network.count * rows * steps // WORK_PER_THREAD))
+    if trains and _is_light(network, rows, steps):
+        return min(most, shards_of(network, rows, steps))
+    return min(most, -(-rows // (2 * ROW_UNIT)))

@@ -250,7 +250,7 @@ class Trainer:
 
     def _training_plan(self, rows: int, steps: int, carry_state: bool) -> Plan:
         """Return the plan for a shape; the optimizer's state goes on from fit to fit."""
-        key = (rows, steps, carry_state, choose_threads(self.threads, self.model.network, rows, steps))
+        key = (rows, steps, carry_state, choose_threads(self.threads, self.model.network, rows, steps, trains=True))
         if self._plan is None or key != self._key:
             before = self._plan
             self._plan = Plan(
