@@ -13,8 +13,12 @@ Dates = NDArray[np.datetime64]
 Unit = Literal["year", "month", "month end", "weekday", "day", "second"]
 
 _DATE = re.compile(r"\d{4}([-/])\d{2}(\1\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?)?")
+# What somebody may have meant as a date, whatever the order of its parts.
+_MEANT = re.compile(r"\d{4}|\d[-/.]\d{1,2}[-/.]\d|[a-z]{3}\D*\d\d", re.IGNORECASE)
 # A step that fewer of the differences share is no step: the labels of a forecast would be guesses.
 _REGULAR = 0.8
+# Holidays are no gap in a series of days.
+_DAYS_OFF = 10
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ def parse_date(text: str) -> datetime | None:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
+def meant_as_date(text: str) -> bool:
+    """Whether text may be a date, in a format that `parse_date` reads or in any other: `Jan 1 2000`, `01/31/1949`."""
+    return _MEANT.search(text) is not None
+
+
 def dates_of(moments: Sequence[datetime] | NDArray[Any], monthly: bool = False) -> Dates:
     """Give moments the coarsest unit that holds them: months (if `monthly`), days, seconds, microseconds."""
     exact: Dates = np.asarray(moments, dtype="datetime64[us]")
@@ -54,30 +63,53 @@ def infer_step(dates: Dates) -> Step | None:
     """Find the commonest step between `dates` (N,); None when fewer than four in five of the differences share it."""
     if len(dates) < 2:
         return None
-    resolution = np.datetime_data(dates.dtype)[0]
-    if resolution == "Y":
-        return _commonest(dates.astype(np.int64), "year")
-    months = dates.astype("datetime64[M]")
-    if resolution == "M":
-        return _commonest(months.astype(np.int64), "month")
-    days = dates.astype("datetime64[D]")
-    if (days == dates).all():
-        if len(np.unique(days - months.astype("datetime64[D]"))) == 1 and len(np.unique(months)) == len(months):
-            return _commonest(months.astype(np.int64), "month")
-        if ((days + 1).astype("datetime64[M]") > months).all():
-            return _commonest(months.astype(np.int64), "month end")
-        if len(days) > 5 and np.is_busday(days).all() and np.diff(days).min() == 1:
-            return _commonest(np.busday_count(days[0], days), "weekday")
-        return _commonest(days.astype(np.int64), "day")
-    return _commonest(dates.astype("datetime64[s]").astype(np.int64), "second")
-
-
-def _commonest(ordinals: NDArray[np.int64], unit: Unit) -> Step | None:
-    steps, counts = np.unique(np.diff(ordinals), return_counts=True)
+    unit = _unit(dates)
+    steps, counts = np.unique(_steps(dates, unit), return_counts=True)
     best = int(np.argmax(counts))
     if counts[best] < _REGULAR * counts.sum() or steps[best] < 1:
         return None
     return Step(int(steps[best]), unit)
+
+
+def find_gap(dates: Dates, step: Step) -> tuple[int, Step] | None:
+    """Find the first row of `dates` (N,) that lies further than `step` from the one before it, and how far.
+
+    In a series of days only what is longer than ten steps is a gap; within days none is: markets and people rest.
+    """
+    if step.unit == "second":
+        return None
+    longest = step.count * (_DAYS_OFF if step.unit in ("day", "weekday") else 1)
+    steps = _steps(dates, step.unit)
+    wide = np.flatnonzero(steps > longest)
+    return (int(wide[0]) + 1, Step(int(steps[wide[0]]), step.unit)) if len(wide) else None
+
+
+def _unit(dates: Dates) -> Unit:
+    resolution = np.datetime_data(dates.dtype)[0]
+    if resolution == "Y":
+        return "year"
+    if resolution == "M":
+        return "month"
+    months, days = dates.astype("datetime64[M]"), dates.astype("datetime64[D]")
+    if (days != dates).any():
+        return "second"
+    if len(np.unique(days - months.astype("datetime64[D]"))) == 1 and len(np.unique(months)) == len(months):
+        return "month"
+    if ((days + 1).astype("datetime64[M]") > months).all():
+        return "month end"
+    if len(days) > 5 and np.is_busday(days).all() and np.diff(days).min() == 1:
+        return "weekday"
+    return "day"
+
+
+def _steps(dates: Dates, unit: Unit) -> NDArray[np.int64]:
+    """Give what lies between the rows of `dates` (N,), in `unit`: (N - 1,)."""
+    if unit == "weekday":
+        days = dates.astype("datetime64[D]")
+        return np.asarray(np.busday_count(days[:-1], days[1:]), np.int64)
+    code = {"year": "Y", "month": "M", "month end": "M", "day": "D", "second": "s"}[unit]
+    ordinals: NDArray[np.int64] = dates.astype(f"datetime64[{code}]").astype(np.int64)
+    return np.diff(ordinals)
 
 
 def continue_dates(last: np.datetime64, step: Step, steps: int) -> Dates:

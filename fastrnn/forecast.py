@@ -28,7 +28,7 @@ from fastrnn.model import Sequential
 from fastrnn.optimizers import Adam
 from fastrnn.report import HeldOut, Report, Score
 from fastrnn.settings import Settings
-from fastrnn.tables import Series, as_table
+from fastrnn.tables import Series, Table, as_table
 from fastrnn.trainer import Trainer
 
 Array = NDArray[Any]
@@ -162,7 +162,7 @@ class Forecaster(Settings):
         history, kept = self._train(model, inputs, outputs, callbacks)
         self.model, self.recipe = model, recipe
         forecast = scaling.inverse(model.predict(inputs[2]) * recipe.moves + x[split.test, -1, :1])
-        return _report(table.source, recipe, series, split, forecast, self.period is not None, history, kept)
+        return _report(table, recipe, series, split, forecast, self.period is not None, history, kept)
 
     def predict(self, data: Any, steps: int | None = None) -> Forecast:
         """Continue a table by `steps` rows; by the horizon where `steps` is left out.
@@ -295,7 +295,7 @@ class _Best:
 
 
 def _report(
-    source: str,
+    table: Table,
     recipe: Recipe,
     series: Series,
     split: Split,
@@ -313,9 +313,9 @@ def _report(
     if recipe.period is not None:
         seasonal = seasonal_naive(target, first, horizon, recipe.period)
         scores.append(Score.of("seasonal naive", seasonal, target[rows]))
-    blocks = rows[::horizon].ravel()
+    held = np.arange(first[0], rows[-1, -1] + 1)
     return Report(
-        source=source,
+        source=table.source,
         target=series.names[0],
         rows=len(target),
         windows=(_count(split.train), _count(split.validation), _count(split.test)),
@@ -327,13 +327,21 @@ def _report(
         history=history,
         kept=kept,
         held_out=HeldOut(
-            dates=None if series.dates is None else series.dates[blocks],
-            rows=blocks,
-            truth=target[blocks],
-            forecast=forecast[::horizon].ravel(),
-            persistence=repeated[::horizon].ravel(),
+            dates=None if series.dates is None else series.dates[held],
+            rows=held,
+            truth=target[held],
+            forecast=_one_after_another(forecast, len(held)),
+            persistence=_one_after_another(repeated, len(held)),
+            horizon=horizon,
         ),
+        unread=table.unread,
     )
+
+
+def _one_after_another(forecasts: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Lay out forecasts (N, K) of windows a row apart as (rows,): every K-th one, then the end of the last."""
+    line = forecasts[:: forecasts.shape[1]].ravel()
+    return np.concatenate([line, forecasts[-1, forecasts.shape[1] - (rows - len(line)) :]])
 
 
 def _count(part: slice) -> int:

@@ -28,6 +28,8 @@ class LossDisplay:
         One value an epoch; `val_loss` may be empty.
     kept
         The epoch, from 1, whose weights were kept: marked if above 0.
+    name
+        What the loss is, for the axis.
 
     Attributes
     ----------
@@ -38,14 +40,15 @@ class LossDisplay:
     loss: Sequence[float]
     val_loss: Sequence[float] = ()
     kept: int = 0
+    name: str = "loss"
     ax_: "Axes" = field(init=False, repr=False)
     figure_: "Figure" = field(init=False, repr=False)
 
     @classmethod
-    def from_history(cls, history: Any, kept: int = 0) -> "LossDisplay":
+    def from_history(cls, history: Any, kept: int = 0, name: str = "loss") -> "LossDisplay":
         """Take the losses of what `Trainer.fit` returned, or of its dict of lists."""
         record: Mapping[str, Sequence[float]] = getattr(history, "history", history)
-        return cls(record["loss"], record.get("val_loss", ()), kept)
+        return cls(record["loss"], record.get("val_loss", ()), kept, name)
 
     def plot(self, ax: "Axes | None" = None) -> "LossDisplay":
         """Draw on `ax`, or on a new figure."""
@@ -59,15 +62,15 @@ class LossDisplay:
         if self.kept > 0:
             ax.axvline(self.kept, color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label=f"kept: epoch {self.kept}")
         finite = np.asarray([*self.loss, *self.val_loss])
-        if (finite > 0).all():
+        # Within a factor of ten a logarithmic axis may have no tick to read.
+        if finite.min() > 0 and finite.max() >= 10 * finite.min():
             ticker = need("matplotlib.ticker", "plot", "drawing")
             ax.set_yscale("log")
             ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-            ax.yaxis.set_major_formatter("{x:g}")
             ax.yaxis.set_minor_formatter(ticker.NullFormatter())
-        ax.locator_params(axis="x", integer=True)
+        ax.locator_params(axis="x", integer=True, min_n_ticks=1)
         ax.set_xlabel("epoch")
-        ax.set_ylabel("mean squared error, scaled")
+        ax.set_ylabel(self.name)
         _finish(ax)
         return self
 
@@ -111,26 +114,30 @@ class ForecastDisplay:
         errors = {score.name: f", RMSE {score.rmse:.4g}" for score in self.scores}
         forecaster = self.scores[0].name if self.scores else "forecast"
         few = "o" if len(time) == 1 else ""
+        # A forecast starts from what was known then: it does not go on from the one before.
+        between = np.arange(lines.horizon, len(time) if lines.horizon > 1 else 0, lines.horizon)
+        starts = np.insert(time, between, time[between])
+        dot = few or ("." if lines.horizon > 1 else "")
         ax.plot(time, lines.truth, color=_INK, linewidth=1.6, marker=few, label="truth")
         ax.plot(
-            time,
-            lines.persistence,
+            starts,
+            np.insert(lines.persistence, between, np.nan),
             color=_GREY,
             linewidth=1.1,
             linestyle=(0, (3, 2)),
-            marker=few,
+            marker=dot,
             label=f"persistence{errors.get('persistence', '')}",
         )
         ax.plot(
-            time,
-            lines.forecast,
+            starts,
+            np.insert(lines.forecast, between, np.nan),
             color=_VERMILION,
             linewidth=1.6,
-            marker=few,
+            marker=dot,
             label=f"{forecaster}{errors.get(forecaster, '')}",
         )
         if lines.dates is None:
-            ax.locator_params(axis="x", integer=True)
+            ax.locator_params(axis="x", integer=True, min_n_ticks=1)
             ax.set_xlabel("row")
         else:
             dates = need("matplotlib.dates", "plot", "drawing")
@@ -156,7 +163,7 @@ def save_report(report: Report, path: str | Path) -> None:
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 2))
     ForecastDisplay.from_report(report).plot(upper)
-    LossDisplay.from_history(report.history, report.kept).plot(lower)
+    LossDisplay.from_history(report.history, report.kept, "mean squared error, scaled").plot(lower)
     ahead = "1 row ahead" if report.horizon == 1 else f"{report.horizon} rows ahead"
     upper.set_title(f"{report.target}: the held-out end, forecast {ahead}", loc="left", pad=30, fontweight="bold")
     lower.set_title("Training", loc="left", pad=30, fontweight="bold")
@@ -182,6 +189,8 @@ def _axes(ax: "Axes | None") -> "Axes":
 
 def _finish(ax: "Axes") -> None:
     """Put the legend above the data, never on it, and leave only the lines that help reading."""
+    # Numbers in full: matplotlib puts a common factor where the legend is.
+    ax.yaxis.set_major_formatter("{x:.10g}")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     ax.set_axisbelow(True)

@@ -26,7 +26,7 @@ class Score:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The held-out end as one line: forecasts of a horizon each, one after the other.
+    """The held-out end as one line: forecasts of a horizon each, one after the other; the last may be the end of one.
 
     Attributes
     ----------
@@ -36,6 +36,8 @@ class HeldOut:
         (n,) row numbers in the series, from 0.
     truth, forecast, persistence
         (n,) float64, in the target's units.
+    horizon
+        Rows of one forecast.
     """
 
     dates: Dates | None
@@ -43,6 +45,7 @@ class HeldOut:
     truth: NDArray[np.float64]
     forecast: NDArray[np.float64]
     persistence: NDArray[np.float64]
+    horizon: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Report:
         The epoch whose weights were kept, from 1; 0 when no epoch was better than the untrained network.
     held_out
         What a picture of the held-out end needs.
+    unread
+        Name and first cell of a column of dates that are not read, or None.
     """
 
     source: str
@@ -83,6 +88,7 @@ class Report:
     history: Mapping[str, Sequence[float]]
     kept: int
     held_out: HeldOut
+    unread: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         train, validation, test = self.windows
@@ -107,4 +113,12 @@ class Report:
         else:
             origin = "given" if self.period_given else "from the training rows' autocorrelation"
             lines.append(f"season: {self.period} rows, {origin}")
+        if self.unread is not None:
+            name, cell = self.unread
+            lines.append(
+                f"column {name!r}: {cell!r} is no date that is read; expected one like 2012-01-31, so the rows are "
+                "taken as they stand, a step each"
+            )
+        if self.kept == 0:
+            lines.append("no epoch beat persistence on the validation rows: the model is the persistence forecast")
         return "\n".join(lines)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.dates import meant_as_date
 from fastrnn.extras import MissingExtra, need
 
 Columns = dict[str, NDArray[Any]]
@@ -74,7 +75,9 @@ def _header(path: Path, start: bytes) -> tuple[list[str], str]:
         raise ValueError(f"{path.name} is not CSV text in UTF-8 ({error}); save it as CSV UTF-8") from None
     if not header:
         raise ValueError(f"{path.name}: line 1 is blank; expected the names of the columns")
-    if any(header) and all(np.isfinite(number(name) or np.inf) for name in header if name):
+    if any(_is_finite(name) for name in header) and all(
+        _is_finite(name) or meant_as_date(name) for name in header if name
+    ):
         raise ValueError(
             f"{path.name}: line 1 holds numbers ({short(line.strip())}); expected the names of the columns"
         )
@@ -167,6 +170,11 @@ def number(cell: str) -> float | None:
         return float(cell)
     except ValueError:
         return None
+
+
+def _is_finite(cell: str) -> bool:
+    value = number(cell)
+    return value is not None and bool(np.isfinite(value))
 
 
 def short(text: str) -> str:

@@ -1,5 +1,6 @@
 """Tables of a series: CSV, Parquet, any data frame or a plain array, checked cell by cell before any work."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.dates import Dates, dates_of, parse_date
+from fastrnn.dates import Dates, dates_of, find_gap, infer_step, meant_as_date, parse_date
 from fastrnn.settings import MISSING
 from fastrnn.sources import Columns, file_columns, frame_columns, number, short
 
 _YEARS = frozenset({"year", "years", "date"})
 # Beside one of these a column of years is only part of the date.
+_TIMES = frozenset({"date", "datetime", "day", "month", "time", "timestamp", "year"})
 _PARTS = frozenset({"month", "quarter", "week", "day"})
 
 
@@ -55,6 +57,8 @@ class Table:
         The column they came from, "" where there is none.
     lines
         Whether rows are lines of a text file (the first on line 2) or counted from 0.
+    unread
+        Name and first cell of a column that is named like dates but not read as dates, or None.
     """
 
     source: str
@@ -62,6 +66,7 @@ class Table:
     dates: Dates | None
     date_name: str
     lines: bool
+    unread: tuple[str, str] | None = None
 
     @property
     def numeric(self) -> list[str]:
@@ -107,7 +112,8 @@ class Table:
         Raises
         ------
         ValueError
-            No such column; text, infinity or (as `missing` says) a missing cell, named by line and column.
+            No such column; text, infinity or (as `missing` says) a missing cell, named by line and column; a gap in
+            dates of a steady step.
         """
         if missing not in MISSING:
             raise ValueError(f"missing={missing!r}; expected one of: {', '.join(MISSING)}")
@@ -120,7 +126,7 @@ class Table:
                 raise ValueError(
                     f"{self.source} has no row without a missing cell in {', '.join(names)}; expected rows"
                 )
-            dates = None if self.dates is None else self.dates[kept]
+            dates = self._without_gap(np.flatnonzero(kept))
             return Series(values[kept], names, dates, int((~kept).sum()))
         refused = gaps[:1] if missing == "previous" else gaps
         if refused.any():
@@ -131,7 +137,27 @@ class Table:
                 f"column); expected a number: {cure}"
             )
         known = np.maximum.accumulate(np.where(gaps, 0, np.arange(len(values))[:, None]), axis=0)
-        return Series(np.take_along_axis(values, known, axis=0), names, self.dates, int(gaps.sum()))
+        dates = self._without_gap(np.arange(len(values)))
+        return Series(np.take_along_axis(values, known, axis=0), names, dates, int(gaps.sum()))
+
+    def _without_gap(self, kept: NDArray[np.int64]) -> Dates | None:
+        """Give the dates of the rows `kept`, or raise where one that their step leads to is not among them."""
+        if self.dates is None:
+            return None
+        dates, step = self.dates[kept], infer_step(self.dates)
+        gap = None if step is None else find_gap(dates, step)
+        if gap is None:
+            return dates
+        row, width = gap
+        cure = (
+            "add the rows between them, blank, and choose missing=previous"
+            if len(dates) == len(self.dates)
+            else "choose missing=previous"
+        )
+        raise ValueError(
+            f"{self._where(int(kept[row]))}, column {self.date_name!r}: {dates[row]} comes {width} after "
+            f"{dates[row - 1]}; expected {step}, as between the other rows: {cure}"
+        )
 
     def _cells(self, name: str) -> NDArray[Any]:
         if name == self.date_name and self.dates is not None:
@@ -212,7 +238,7 @@ def _build(source: str, columns: Columns, lines: bool) -> Table:
     """Make a table: its column of dates, if there is one, is recognised, checked and taken out."""
     name = next((name for name, cells in columns.items() if _holds_dates(cells)), None) or _years(columns)
     if name is None:
-        return Table(source, columns, None, "", lines)
+        return Table(source, columns, None, "", lines, _unread(source, columns, lines))
     dates = _dates(source, columns, name, lines)
     steps = np.diff(dates)
     wrong = np.flatnonzero(steps <= np.zeros((), steps.dtype))
@@ -243,6 +269,24 @@ def _years(columns: Columns) -> str | None:
             known = cells[~np.isnan(cells)]
             if ((known == np.round(known)) & (known >= 1) & (known <= 9999)).all():
                 return names[name]
+    return None
+
+
+def _unread(source: str, columns: Columns, lines: bool) -> tuple[str, str] | None:
+    """Find a column meant as dates though none is read; raises where it repeats itself: those are several series."""
+    for name, cells in columns.items():
+        named = _TIMES & set(re.split(r"[^a-z]+", name.casefold()))
+        if not named or cells.dtype.kind != "O" or not meant_as_date(next((cell for cell in cells if cell), "")):
+            continue
+        first: dict[str, int] = {}
+        for row, cell in enumerate(cells):
+            if cell and first.setdefault(cell, row) != row:
+                known = _where(source, lines, first[cell], columns).removeprefix(f"{source}, ")
+                raise ValueError(
+                    f"{_where(source, lines, row, columns)}, column {name!r}: {short(cell)} stands on {known} already; "
+                    "expected one row a date: keep the rows of one series"
+                )
+        return name, next(cell for cell in cells if cell)
     return None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import fastrnn
 from fastrnn import datasets
 from fastrnn.cli import main
 from fastrnn.forecast import Forecaster
@@ -65,9 +66,11 @@ def test_first_command_of_the_readme(capsys):
     assert list(rows) == ["rnn", "persistence", "seasonal naive"]
     assert float(rows["rnn"]) < 0.65 < float(rows["persistence"]) == 1
     assert lines[-2:] == ["model: model.safetensors", "plot: fit.png"]
+    # No terminal, no live bar: a line an epoch.
+    assert printed.err.count("\n") == 30
+    assert "\r" not in printed.err
+    assert printed.err.startswith("epoch 1/30: loss ")
     assert Path("fit.png").read_bytes().startswith(b"\x89PNG")
-    assert "epoch" in printed.err
-    assert "Traceback" not in printed.err
 
     assert main(["predict", "model.safetensors", "--steps", "3"]) == 0
     forecast = pl.read_csv(capsys.readouterr().out.encode())
@@ -80,7 +83,7 @@ def test_predict_writes_what_it_prints(model, capsys):
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert main([*arguments, "--out", "forecast.csv"]) == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "forecast: forecast.csv, 14 rows\n"
     assert Path("forecast.csv").read_text() == printed
     forecast = pl.read_csv("forecast.csv")
     assert forecast["date"][0] == "1961-01"
@@ -100,6 +103,32 @@ def test_missing_cells_while_predicting(model, refused, capsys):
     assert main(["predict", str(model), "gaps.csv", "--missing", "previous"]) == 0
 
 
+@pytest.mark.parametrize("features", [["temp_min", "wind"], ["temp_min,wind"], ["temp_min", "--features", "wind"]])
+def test_features_are_listed_as_one_likes(features, capsys):
+    arguments = [str(datasets.path("weather")), *SMALL, "--target", "temp_max"]
+    assert main(["train", *arguments, "--features", *features]) == 0
+    assert Forecaster.load("model.safetensors").features == ("temp_min", "wind")
+
+
+def test_a_model_that_is_replaced_is_named(capsys):
+    for closing in ("model: model.safetensors", "model: model.safetensors (replaced)"):
+        assert main(["train", *SMALL]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == closing
+
+
+def test_errors_name_the_flags(refused, capsys):
+    Path("gaps.csv").write_text("a\n1\n\n3\n")
+    assert "choose --missing drop or --missing previous" in refused("train", "gaps.csv")
+    assert main(["train", "--window", "12", "--epochs", "5", "--learning-rate", "1e200"]) == 2
+    assert "lower --learning-rate 1e+200" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_live_bar_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert main(["train", *SMALL]) == 0
+    assert "\r" in capsys.readouterr().err
+
+
 def test_same_seed_same_file():
     for name in ("a", "b"):
         assert main(["train", *SMALL, "--seed", "3", "--out", name]) == 0
@@ -109,14 +138,16 @@ def test_same_seed_same_file():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cell", "lstm"], "cell='lstm'; expected one of: rnn"),
-        (["--window", "0"], "window=0; expected a whole number, at least 1"),
-        (["--window", "400"], "window=400 and horizon=1 leave nothing to train on"),
+        (["--cell", "lstm"], "--cell lstm; expected one of: rnn"),
+        (["--window", "0"], "--window 0; expected a whole number, at least 1"),
+        (["--window", "400"], "--window 400 and --horizon 1 leave nothing to train on"),
         (["--window", "many"], 'unable to convert "many" into int'),
         (["--windo", "3"], "--windo"),
-        (["--learning-rate", "-1"], "learning_rate=-1.0; expected a number above 0"),
+        (["--learning-rate", "-1"], "--learning-rate -1.0; expected a number above 0"),
         (["--target", "MOON"], "sunspots_yearly.csv has no column 'MOON'; columns of numbers: SUNACTIVITY"),
         (["--features", "MOON"], "no column 'MOON'"),
+        (["--features", "MOON", str(datasets.path("airline"))], "expected the data first"),
+        (["--features", "a,a"], "features name a twice"),
         (["--target", "YEAR"], "column 'YEAR' of sunspots_yearly.csv holds the dates"),
         (["nothing.csv"], "nothing.csv: no such file"),
         (["."], "is a folder; expected a CSV or Parquet file"),
@@ -147,9 +178,9 @@ def test_a_folder_that_takes_no_files(refused, monkeypatch):
 
 def test_predict_refuses(refused, model):
     airline = datasets.path("airline")
-    assert "steps=0; expected at least 1" in refused("predict", model, airline, "--steps", "0")
+    assert "--steps 0; expected at least 1" in refused("predict", model, airline, "--steps", "0")
     assert "no column 'Passengers'" in refused("predict", model)
-    assert "missing='guess'" in refused("predict", model, airline, "--missing", "guess")
+    assert "--missing guess; expected" in refused("predict", model, airline, "--missing", "guess")
     assert "is what is read or written already" in refused("predict", model, airline, "--out", model)
     assert "no is no folder" in refused("predict", model, airline, "--out", "no/f.csv")
     assert "nothing" in refused("predict", "nothing", airline)
@@ -207,13 +238,18 @@ def command(*arguments):
 def test_as_a_process():
     done = subprocess.run(command("train", "--cell", "lstm"), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "fastrnn: cell='lstm'; expected one of: rnn\n"
+    assert done.stderr == "fastrnn: --cell lstm; expected one of: rnn\n"
+
+
+def test_the_package_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "fastrnn", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{fastrnn.__version__}\n"
 
 
 def test_interrupt_while_training():
     endless = command("train", "--epochs", "1000000", "--units", "8")
     with subprocess.Popen(endless, stderr=subprocess.PIPE) as training:
-        assert training.stderr.read(1), "the progress bar should have appeared"
+        assert training.stderr.read(1), "the first epoch should have been told"
         time.sleep(1)
         training.send_signal(signal.SIGINT)
         rest = training.stderr.read().decode()

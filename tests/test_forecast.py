@@ -126,7 +126,7 @@ def test_features_and_a_direct_horizon():
     )
     report = forecaster.fit(table)
     assert report.windows == (1007, 215, 215)
-    assert len(report.held_out.truth) == 215
+    assert len(report.held_out.truth) == 219
     assert forecaster.predict(table).values.shape == (5,)
     assert forecaster.predict(table, 2).values.shape == (2,)
     with pytest.raises(ValueError, match="steps=6; expected at most the horizon, 5, as the features are not known"):
@@ -159,7 +159,11 @@ def test_missing_cells_are_mended_as_asked():
     with pytest.raises(ValueError, match="row 5, column 'a': the cell is missing"):
         Forecaster(**SMALL).fit(frame)
     assert Forecaster(**SMALL, missing="previous").fit(frame).mended == 10
-    assert Forecaster(**SMALL, missing="drop").fit(frame).rows == 90
+    assert Forecaster(**SMALL, missing="drop").fit(frame.drop("year")).rows == 90
+    with pytest.raises(
+        ValueError, match=r"row 6, column 'year': 1906 comes 2 years after 1904.* choose missing=previous"
+    ):
+        Forecaster(**SMALL, missing="drop").fit(frame)
 
 
 @pytest.mark.parametrize("value", [0.0, 7.25, -1e9])
@@ -246,5 +250,42 @@ def test_a_diverged_run_is_refused(sunspots):
 def test_persistence_of_the_report_is_the_baseline(sunspots):
     table = as_table(sunspots)
     report = Forecaster(**(SMALL | {"horizon": 4, "epochs": 1})).fit(table)
-    first = report.held_out.rows[::4]
-    assert np.array_equal(report.held_out.persistence, persistence(sunspots, first, 4).ravel())
+    first = report.held_out.rows[:44:4]
+    assert np.array_equal(report.held_out.persistence[:44], persistence(sunspots, first, 4).ravel())
+
+
+def test_held_out_end_reaches_the_last_row():
+    forecaster = Forecaster(**(SMALL | {"horizon": 6}))
+    held_out = (report := forecaster.fit(table := datasets.load("airline"))).held_out
+    assert (str(held_out.dates[0]), str(held_out.dates[-1])) == ("1959-04", "1960-12")
+    assert held_out.rows.tolist() == list(range(123, 144))
+    assert held_out.horizon == 6
+    assert "held out from 1959-04 to 1960-12" in str(report)
+    # 16 windows in 21 rows: three whole forecasts, and the last three rows of the last one.
+    passengers = table.columns["Passengers"]
+    assert held_out.forecast[12:18] == pytest.approx(forecaster.predict(passengers_table(table, 135)).values)
+    assert held_out.forecast[18:] == pytest.approx(forecaster.predict(passengers_table(table, 138)).values[3:])
+    assert held_out.persistence[18:].tolist() == [passengers[137]] * 3
+
+
+def passengers_table(table, rows):
+    return pl.DataFrame({"Passengers": table.columns["Passengers"][:rows]})
+
+
+def test_gaps_in_the_dates_are_refused():
+    table = datasets.load("airline")
+    kept = np.r_[0:30, 40:144]
+    frame = pl.DataFrame(
+        {"Month": np.datetime_as_string(table.dates)[kept], "Passengers": table.columns["Passengers"][kept]}
+    )
+    with pytest.raises(ValueError, match="row 30, column 'Month': 1952-05 comes 11 months after 1951-06"):
+        Forecaster(**SMALL).fit(frame)
+
+
+def test_a_column_of_unreadable_dates_is_named():
+    days = [f"{1 + row % 28:02d}/{1 + row // 28:02d}/1949" for row in range(100)]
+    frame = pl.DataFrame({"Date": days, "a": np.arange(100.0)})
+    text = str(Forecaster(**SMALL).fit(frame))
+    assert "no dates recognised" in text
+    assert "column 'Date': '01/01/1949' is no date that is read; expected one like 2012-01-31" in text
+    assert "is no date" not in str(Forecaster(**SMALL).fit(frame["a"].to_numpy()))

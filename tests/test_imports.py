@@ -34,7 +34,7 @@ FLOORS = {
     "trainer": Floor({"callbacks", "history", "trainer"}, {"ground", "kernels", "model"}),
     "data": Floor({"baselines", "data", "datasets", "dates", "sources", "tables"}, {"ground"}),
     "artefacts": Floor({"checkpoint", "plots", "report"}, {"ground", "model", "data"}),
-    "faces": Floor({"cli", "forecast"}, {"ground", "model", "trainer", "data", "artefacts"}),
+    "faces": Floor({"__main__", "cli", "forecast"}, {"ground", "model", "trainer", "data", "artefacts"}),
 }
 UPWARD = {("model", "checkpoint"), ("history", "plots"), ("warm", "trainer")}
 """Conveniences of a class for what is above it; only inside a function."""

@@ -50,7 +50,7 @@ def test_loss_display():
     assert list(validation.get_ydata()) == HISTORY["val_loss"]
     assert kept.get_xdata() == [2, 2]
     assert display.ax_.get_xlabel() == "epoch"
-    assert display.ax_.get_yscale() == "log"
+    assert display.ax_.get_ylabel() == "loss"
     assert not legend_covers_data(display.ax_)
 
 
@@ -60,6 +60,36 @@ def test_loss_display_of_what_fit_returns_and_on_given_axes():
     assert display.ax_ is ax
     assert len(ax.get_lines()) == 1
     assert ax.get_yscale() == "linear"
+
+
+def labels(axis):
+    """The labels of the ticks in view."""
+    low, high = sorted(axis.get_view_interval())
+    return [tick.label1.get_text() for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+
+
+@pytest.mark.parametrize(
+    ("loss", "scale"),
+    [([1.0, 0.2, 0.09], "log"), ([0.39, 0.36, 0.31], "linear"), ([3e40, 2e40, 1.2e40], "linear"), ([0.3], "linear")],
+)
+def test_loss_axis_has_ticks_to_read(loss, scale):
+    ax = LossDisplay(loss).plot().ax_
+    ax.figure.canvas.draw()
+    assert ax.get_yscale() == scale
+    assert len(labels(ax.yaxis)) > 1
+    # Matplotlib would put a common factor where the legend is.
+    assert ax.yaxis.get_offset_text().get_text() == ""
+    assert all(label.isdecimal() for label in labels(ax.xaxis))
+
+
+def test_forecasts_of_a_horizon_are_not_joined():
+    held_out = dataclasses.replace(report(5).held_out, horizon=2)
+    truth, repeated, forecast = ForecastDisplay(held_out).plot().ax_.get_lines()
+    assert len(truth.get_ydata()) == 5
+    for line in (repeated, forecast):
+        assert np.isnan(line.get_ydata()).tolist() == [False, False, True, False, False, True, False]
+        # A forecast's last row may stand alone.
+        assert line.get_marker() == "."
 
 
 @pytest.mark.parametrize("dated", [True, False])
@@ -121,6 +151,8 @@ def test_report_reads_well():
     assert "140 rows, 3 missing mended; no dates recognised" in str(changed)
     assert "2 rows ahead" in str(changed)
     assert "no season found in the training rows" in str(changed)
+    untrained = str(dataclasses.replace(report(), kept=0)).splitlines()
+    assert untrained[-1] == "no epoch beat persistence on the validation rows: the model is the persistence forecast"
     given = dataclasses.replace(report(), period_given=True, scores=(Score("rnn", 0, 0), Score("persistence", 0, 0)))
     assert "season: 19 rows, given" in str(given)
     assert str(given).splitlines()[4].split() == ["rnn", "0", "0", "-"]

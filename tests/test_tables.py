@@ -101,6 +101,8 @@ HEAD = "Date,Close\n2020-01-01,1\n2020-01-02,2\n"
         ("a,b\n\n\n", "has a header but no rows"),
         ("\na,b\n1,2\n", "line 1 is blank; expected the names"),
         ("1,2\n3,4\n", "line 1 holds numbers .*expected the names of the columns"),
+        ("1949-01,112\n1949-02,118\n", "line 1 holds numbers .*expected the names of the columns"),
+        ("Jan 1 2000,112\nFeb 1 2000,118\n", "line 1 holds numbers .*expected the names of the columns"),
         ("a,a\n1,2\n", "line 1 names 'a' twice"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a binary file; expected CSV"),
         ("a,é\n1,2\n".encode("latin-1"), "is not CSV text in UTF-8"),
@@ -111,6 +113,10 @@ HEAD = "Date,Close\n2020-01-01,1\n2020-01-02,2\n"
         (HEAD + ",1\n", "line 4, column 'Date': the date is missing"),
         ("year,a\n1700,1\n1702,2\n1701,3\n", "line 4, column 'year': 1701 comes after 1702"),
         ("year,a\n1700,1\n,2\n", "line 3, column 'year': the date is missing"),
+        (
+            "symbol,date,price\nA,Jan 1 2000,1\nA,Feb 1 2000,2\nB,Jan 1 2000,3\n",
+            "line 4, column 'date': 'Jan 1 2000' stands on line 2 already; expected .*keep the rows of one series",
+        ),
     ],
 )
 def test_refuses_files(parser, write, content, message):
@@ -179,13 +185,13 @@ def test_target(parser, write):
 
 
 def test_missing_cells_as_asked(parser, write):
-    table = read_table(write("year,a,b\n1,1,1\n2,,2\n3,,\n4,4,4\n"))
+    table = read_table(write("day,a,b\n2020-01-01,1,1\n2020-01-02,,2\n2020-01-03,,\n2020-01-04,4,4\n"))
     held = table.select("a", ["b"], missing="previous")
     assert held.values.tolist() == [[1, 1], [1, 2], [1, 2], [4, 4]]
     assert held.mended == 3
     kept = table.select("a", missing="drop")
     assert kept.values[:, 0].tolist() == [1, 4]
-    assert kept.dates.astype(int).tolist() == [1 - 1970, 4 - 1970]
+    assert kept.dates.tolist() == [date(2020, 1, 1), date(2020, 1, 4)]
     assert kept.mended == 2
     with pytest.raises(ValueError, match=r"line 2, column 'a': the cell is missing .*: drop it"):
         read_table(write("a,b\n,1\n2,1\n")).select("a", missing="previous")
@@ -202,6 +208,59 @@ def test_previous_never_looks_ahead(cells, cut):
     whole = as_table(pl.DataFrame({"a": cells})).select("a", missing="previous").values
     part = as_table(pl.DataFrame({"a": cells[:cut]})).select("a", missing="previous").values
     assert np.array_equal(whole[:cut], part)
+
+
+@pytest.mark.parametrize(
+    ("dates", "message"),
+    [
+        (np.delete(np.arange("1949-01", "1952-01", dtype="M8[M]"), slice(3, 13)), "line 5, .*11 months after 1949-03"),
+        (np.delete(np.arange("1949-01", "1960-01", 3, dtype="M8[M]"), 4), "line 6, .*6 months after 1949-10"),
+        (np.delete(np.arange("1900", "1950", dtype="M8[Y]").astype("M8[D]"), 7), "line 9, .*24 months after"),
+        (np.delete(np.arange("2020-01-01", "2020-06-01", dtype="M8[D]"), slice(9, 20)), "line 11, .*12 days after"),
+        (np.delete(np.busday_offset("2020-01-01", np.arange(90)), slice(9, 20)), "line 11, .*12 weekdays after"),
+    ],
+    ids=["months", "quarters", "years", "days", "weekdays"],
+)
+def test_gaps(parser, write, dates, message):
+    rows = [f"{day},{row}" for row, day in enumerate(np.datetime_as_string(dates))]
+    table = read_table(write("\n".join(["when,a", *rows])))
+    with pytest.raises(ValueError, match=message) as refusal:
+        table.select("a")
+    assert "column 'when'" in str(refusal.value)
+    assert "add the rows between them, blank, and choose missing=previous" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        np.delete(np.arange("2020-01-01", "2020-06-01", dtype="M8[D]"), slice(9, 18)),
+        np.delete(np.busday_offset("2020-01-01", np.arange(90)), slice(9, 15)),
+        np.array(["2020-01-01", "2020-01-03", "2020-09-09"], "M8[D]"),
+        np.array(["2020-01-01T09", "2020-01-01T10", "2020-01-04T09"], "M8[s]"),
+        np.array(["2020"], "M8[Y]"),
+    ],
+    ids=["days off", "holidays", "no step", "hours", "one row"],
+)
+def test_what_is_no_gap(dates):
+    frame = pl.DataFrame({"when": np.datetime_as_string(dates), "a": np.arange(len(dates))})
+    assert len(as_table(frame).select("a").values) == len(dates)
+
+
+@pytest.mark.parametrize("cell", ["Jan {} 2000", "{}/01/1949", "{}.01.49", "Jan-{}"])
+def test_unreadable_dates_are_remembered(cell):
+    days = [cell.format(day) for day in range(10, 20)]
+    assert as_table(pl.DataFrame({"Order Date": days, "a": range(10)})).unread == ("Order Date", days[0])
+    assert as_table(pl.DataFrame({"note": days, "a": range(10)})).unread is None
+
+
+def test_blank_cells_do_not_repeat_a_date():
+    frame = pl.DataFrame({"date": ["Jan 1 2000", "", "", "Jan 4 2000"], "a": range(4)})
+    assert as_table(frame).unread == ("date", "Jan 1 2000")
+
+
+def test_names_of_days_are_no_dates():
+    frame = pl.DataFrame({"year": [2000, 2000], "month": ["Jan", "Jan"], "a": [1, 2]})
+    assert as_table(frame).unread is None
 
 
 def test_no_such_file(tmp_path):

@@ -1,12 +1,17 @@
 """The command line: `main` turns every error into one line and an exit code; the commands are in `app`."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 
 from fastrnn.extras import MissingExtra, need
+from fastrnn.settings import Settings
 
 REFUSED, STOPPED = 2, 130
+
+_SETTING = re.compile(rf"\b({'|'.join([field.name for field in fields(Settings)])}|steps)=('([^']*)'|[^\s,;:)]+)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    """Put an error on one line, one of the system's without its number."""
+    """Put an error on one line, one of the system's without its number, settings as the flags they are here."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = _SETTING.sub(lambda found: f"--{found[1].replace('_', '-')} {found[3] or found[2]}", text)
     return " ".join(text.split()) or type(error).__name__

@@ -1,7 +1,9 @@
 """The commands. What they need beyond flags is imported when they run, so that `--help` compiles and loads nothing."""
 
+import csv
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +19,7 @@ app = App(
     name="fastrnn",
     help="Recurrent networks trained on the CPU: from a CSV to a forecast.",
     version=__version__,
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), consume_multiple=True),
 )
 
 
@@ -53,19 +55,40 @@ def train(
     """
     source = data or datasets.path()
     check_outputs(source, out, plot)
+    chosen = settings or Settings()
+    if data is None and chosen.features and Path(chosen.features[-1]).is_file():
+        raise ValueError(f"{chosen.features[-1]} stands among the --features; expected the data first, then the flags")
+    chosen = replace(chosen, features=tuple(name.strip() for name in _split(chosen.features)))
     from fastrnn.callbacks import ProgressBar
     from fastrnn.forecast import Forecaster
 
-    forecaster = Forecaster(**asdict(settings or Settings()))
-    report = forecaster.fit(source, callbacks=[ProgressBar()])
+    forecaster = Forecaster(**asdict(chosen))
+    told = ProgressBar() if sys.stderr.isatty() else _tell(chosen.epochs)
+    report = forecaster.fit(source, callbacks=[told])
     print(report)
+    replaced = " (replaced)" if out.exists() else ""
     forecaster.save(out)
-    print(f"\nmodel: {out}")
+    print(f"\nmodel: {out}{replaced}")
     if plot is not None:
         from fastrnn.plots import save_report
 
         save_report(report, plot)
         print(f"plot: {plot}")
+
+
+def _split(features: tuple[str, ...]) -> list[str]:
+    """Take names apart at commas, save those within double quotes."""
+    return [name for row in csv.reader(features, skipinitialspace=True) for name in row]
+
+
+def _tell(epochs: int) -> Callable[[int, dict[str, float]], None]:
+    """Give a callback that writes a line an epoch, for a log."""
+
+    def tell(epoch: int, figures: dict[str, float]) -> None:
+        told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        print(f"epoch {epoch + 1}/{epochs}: {told}", file=sys.stderr, flush=True)
+
+    return tell
 
 
 @app.command
@@ -102,7 +125,10 @@ def predict(
     forecaster = Forecaster.load(model)
     if missing is not None:
         forecaster.missing = missing
-    write_forecast(forecaster.predict(source, steps), sys.stdout if out is None else out)
+    forecast = forecaster.predict(source, steps)
+    write_forecast(forecast, sys.stdout if out is None else out)
+    if out is not None:
+        print(f"forecast: {out}, {len(forecast.values)} rows")
 
 
 @app.command
