@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.compiling import announced
 from fastrnn.kernels import batch, losses, optimizers
 from fastrnn.kernels.driver import JOB, Driver
 from fastrnn.kernels.operation import CALL, Operation
@@ -24,7 +25,6 @@ from fastrnn.network import Network
 from fastrnn.optimizers import SGD, Adam, Optimizer
 from fastrnn.team import Team
 from fastrnn.threads import shards_of
-from fastrnn.warm import announced
 
 Array = NDArray[Any]
 SHARED = ("weigh", "pack", "change", "end")

@@ -1,38 +1,15 @@
-"""Compilation ahead of time, and the line that says why the first run waits."""
+"""Compilation ahead of time."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
-from collections.abc import Iterator
-from typing import Any
 
-from fastrnn.kernels import cache
-from fastrnn.kernels.target import TARGET
-from fastrnn.kernels.vector import LANES_OF
+import numpy as np
 
-_announced: set[str] = set()
-
-
-@contextlib.contextmanager
-def announced(dtype: str) -> Iterator[None]:
-    """Say on stderr that kernels are being compiled, and for how long, if this machine has none for ``dtype`` yet."""
-    if dtype in _announced or cache.is_compiled(dtype):
-        yield
-        return
-    _announced.add(dtype)
-    start = time.perf_counter()
-    print(
-        f"fastrnn: compiling the {dtype} kernels for this processor ({TARGET.cpu}) ...",
-        end=" ",
-        file=sys.stderr,
-        flush=True,
-    )
-    yield
-    cache.complete(dtype)
-    kept = "kept for later runs" if cache.FOLDER else "not kept: there is no folder to write to"
-    print(f"{time.perf_counter() - start:.1f} s, {kept}", file=sys.stderr, flush=True)
+from fastrnn.layers import Dense, SimpleRNN
+from fastrnn.model import Sequential
+from fastrnn.optimizers import SGD, Adam
+from fastrnn.trainer import Trainer
 
 
 def warmup(dtype: str = "float32") -> float:
@@ -43,13 +20,6 @@ def warmup(dtype: str = "float32") -> float:
     ValueError
         ``dtype`` is neither "float32" nor "float64".
     """
-    import numpy as np
-
-    from fastrnn.layers import Dense, SimpleRNN
-    from fastrnn.model import Sequential
-    from fastrnn.optimizers import SGD, Adam
-    from fastrnn.trainer import Trainer
-
     start = time.perf_counter()
     x = np.zeros((2, 3, 1))
     y = np.zeros((2, 1))
@@ -58,14 +28,3 @@ def warmup(dtype: str = "float32") -> float:
         Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(x, y, epochs=1, verbose=0)
     model.predict(x)
     return time.perf_counter() - start
-
-
-def describe() -> dict[str, Any]:
-    """Return what the kernels are compiled for: processor, vector width, lanes by dtype, multiply-add, cache folder."""
-    return {
-        "processor": TARGET.cpu,
-        "vector bits": TARGET.vector_bytes * 8,
-        "fused multiply-add": TARGET.fma,
-        "lanes": dict(LANES_OF),
-        "cache": str(cache.FOLDER) if cache.FOLDER else None,
-    }

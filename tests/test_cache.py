@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn import warm
+from fastrnn import compiling
 from fastrnn.kernels import cache
 from fastrnn.kernels.operation import CALL, Operation
 from fastrnn.kernels.optimizers import UPDATE, zero_gradients
@@ -276,14 +276,14 @@ def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_first_compilation_says_what_it_does_and_for_how_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(warm, "_announced", set())
+    monkeypatch.setattr(compiling, "_announced", set())
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
-    with warm.announced("float32"):
+    with compiling.announced("float32"):
         zero_gradients_anew()
     assert re.fullmatch(
         r"fastrnn: compiling the float32 kernels .* \d+\.\d s, kept for later runs\n", capsys.readouterr().err
     )
-    monkeypatch.setattr(warm, "_announced", set())
-    with warm.announced("float32"):
+    monkeypatch.setattr(compiling, "_announced", set())
+    with compiling.announced("float32"):
         zero_gradients_anew()
     assert capsys.readouterr().err == ""

@@ -28,15 +28,15 @@ FLOORS = {
     "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings", "team"}, set()),
     "model": Floor(
         {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "stream", "summary"}
-        | {"threads", "warm"},
+        | {"compiling", "threads"},
         {"ground", "kernels"},
     ),
-    "trainer": Floor({"callbacks", "history", "trainer"}, {"ground", "kernels", "model"}),
+    "trainer": Floor({"callbacks", "history", "trainer", "warm"}, {"ground", "kernels", "model"}),
     "data": Floor({"baselines", "data", "datasets", "dates", "sources", "tables"}, {"ground"}),
     "artefacts": Floor({"checkpoint", "plots", "report"}, {"ground", "model", "data"}),
     "faces": Floor({"__main__", "cli", "forecast"}, {"ground", "model", "trainer", "data", "artefacts"}),
 }
-UPWARD = {("model", "checkpoint"), ("history", "plots"), ("warm", "trainer")}
+UPWARD = {("model", "checkpoint"), ("history", "plots")}
 """Conveniences of a class for what is above it; only inside a function."""
 CLOSED = {"reference": {"numpy"}, "kernels": {"numpy", "numba", "llvmlite"}}
 """What the two rooms may import from outside, beside the standard library."""

@@ -134,8 +134,8 @@ def predict(
 @app.command
 def info() -> None:
     """Show versions, the processor Numba compiles for, lanes, threads and the cache folder."""
+    from fastrnn.compiling import describe
     from fastrnn.team import available_threads
-    from fastrnn.warm import describe
 
     facts = {"fastrnn": __version__, "python": sys.version.partition(" ")[0]}
     for package in ("numpy", "numba", "llvmlite", "safetensors", "polars", "matplotlib"):
