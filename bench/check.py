@@ -1,41 +1,46 @@
-"""The gate before the clock: one training step of a contestant against the float64 reference."""
+"""The gate before the clock: a contestant's first training step or output against the float64 reference."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stepper import Outcome
-from fastrnn.reference.model import gradients
+from bench.stepper import Kind, Outcome
+from fastrnn.reference.model import gradients, predict
 from fastrnn.reference.training import apply_update, start_training
 from tests.cases import LEARNING_RATE, Case, make_data, make_weights
 
-_KINDS = {"SimpleRNN": "simple_rnn"}
+_KINDS = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
 _ADAM = {"kind": "adam", "learning_rate": LEARNING_RATE, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 
 # Relative to the largest element of the array: rounding errors of 3200 added terms stay an order below.
 _TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 
 
-def reference_outcome(case: Case) -> Outcome:
-    """Return the first training step of the case in float64."""
-    layers = [
-        {"kind": _KINDS[case.cell], "activation": "tanh", "return_sequences": False},
-        {"kind": "dense", "activation": "linear"},
-    ]
+def reference_outcome(case: Case, kind: Kind) -> Outcome | NDArray[np.floating]:
+    """Return the first training step of the case, or its output (B, 1), in float64."""
+    layers = [{"kind": _KINDS[case.cell]}, {"kind": "dense"}]
     weights = make_weights(case)
-    step = gradients(layers, weights, *make_data(case))
+    x, y = make_data(case)
+    if kind == "predict":
+        return predict(layers, weights, x)[0]
+    step = gradients(layers, weights, x, y)
     after = apply_update(start_training(weights, _ADAM), step.weights, _ADAM)
     return Outcome(step.loss, list(step.weights), list(after.weights))
 
 
-def require_agreement(who: str, case: Case, outcome: Outcome, reference: Outcome) -> None:
-    """Let a contestant pass whose first step is the reference's.
+def require_agreement(
+    who: str, case: Case, outcome: Outcome | NDArray[np.floating], reference: Outcome | NDArray[np.floating]
+) -> None:
+    """Let a contestant pass whose first step, or output, is the reference's.
 
     Raises
     ------
     RuntimeError
-        If loss, a gradient or an updated weight differs by more than the tolerance.
+        If the output, or loss, a gradient or an updated weight, differs by more than the tolerance.
     """
     tolerance = _TOLERANCE[case.dtype]
+    if not isinstance(reference, Outcome):
+        _require(who, case, "output", outcome, reference, tolerance * np.abs(reference).max())
+        return
     _require(who, case, "loss", outcome.loss, reference.loss, tolerance * abs(reference.loss))
     for i, (d, d_reference) in enumerate(zip(outcome.gradients, reference.gradients, strict=True)):
         _require(who, case, f"gradient {i}", d, d_reference, tolerance * np.abs(d_reference).max())

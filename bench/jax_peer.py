@@ -1,6 +1,6 @@
-"""JAX as a contestant: the whole training step compiled, buffers donated, ``lax.scan`` over time.
+"""JAX as a contestant: a whole training step or forward pass compiled, ``lax.scan`` over time.
 
-What one call from Python trains is either a step or an epoch: a second ``lax.scan``, over minibatches that are laid out
+What one call from Python trains is either a step or an epoch: a loop, also compiled, over minibatches that are laid out
 beforehand, in their order, without a shuffle. The input projection is inside the time loop or one product before it.
 """
 
@@ -11,13 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from bench.stepper import RUN_SECONDS, Outcome, run_steps
+from bench.stepper import RUN_SECONDS, CallStepper, Kind, Outcome, Stepper, run_steps
 from tests.cases import LEARNING_RATE, Case, make_data, make_weights
 
 _MINIBATCHES = 16
-_CALLS = ("step", "epoch")
-_UNROLLS = (1, 4, 8, 16)
-_PROJECTIONS = ("inside", "before")
+_PROJECTIONS = ("before", "inside")
 
 
 def use_threads(threads: int) -> None:
@@ -28,48 +26,79 @@ def versions() -> str:
     return f"jax {jax.__version__}"
 
 
-def settings(case: Case) -> list[str]:
-    """Return the settings to try; the word before the colon says what one call from Python trains."""
-    unrolls = [unroll for unroll in _UNROLLS if unroll <= case.T]
-    return [
-        f"{call}: unroll {unroll}, projection {where}"
-        for call, unroll, where in itertools.product(_CALLS, unrolls, _PROJECTIONS)
-    ]
+def calls(case: Case, kind: Kind) -> list[str]:
+    return ["epoch", "step"] if kind == "train" else ["step"]
 
 
-def prepare(case: Case, setting: str) -> "_JaxStepper":
-    call, rest = setting.split(": unroll ")
-    unroll, where = rest.split(", projection ")
+def settings(case: Case, kind: Kind) -> list[str]:
+    unrolls = [unroll for unroll in (1, 4, 8, 16) if unroll <= case.T]
+    return [f"unroll {unroll}, projection {where}" for unroll, where in itertools.product(unrolls, _PROJECTIONS)]
+
+
+def prepare(case: Case, kind: Kind, call: str, setting: str) -> Stepper:
+    unroll, where = setting.removeprefix("unroll ").split(", projection ")
     jax.config.update("jax_enable_x64", case.dtype == "float64")
-    return _JaxStepper(case, call, int(unroll), where)
+    predict = _make_model(case, int(unroll), where)
+    if kind == "train":
+        return _TrainStepper(case, call, predict)
+    compiled = jax.jit(predict)
+    weights = [jnp.array(weight) for weight in make_weights(case)]
+    x = jnp.array(make_data(case)[0])
+    return CallStepper(lambda: np.asarray(compiled(weights, x)))
 
 
-def _simple_rnn(kernel, recurrent_kernel, bias, x, unroll, where):
-    """Return the last output, (B, H)."""
-    x = jnp.swapaxes(x, 0, 1)
-    h = jnp.zeros((x.shape[1], recurrent_kernel.shape[0]), x.dtype)
-    if where == "before":
-        projected = x @ kernel + bias
-        last, _ = lax.scan(lambda h, a: (jnp.tanh(a + h @ recurrent_kernel), None), h, projected, unroll=unroll)
-    else:
-        last, _ = lax.scan(
-            lambda h, x_t: (jnp.tanh(x_t @ kernel + h @ recurrent_kernel + bias), None), h, x, unroll=unroll
-        )
-    return last
+def _simple_rnn(a, h, recurrent_kernel, recurrent_bias):
+    return jnp.tanh(a + h @ recurrent_kernel)
 
 
-_LAYERS = {"SimpleRNN": _simple_rnn}
+def _lstm(a, state, recurrent_kernel, recurrent_bias):
+    h, c = state
+    i, f, g, o = jnp.split(a + h @ recurrent_kernel, 4, axis=1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
-def _make_step(case, unroll, where):
+def _gru(a, h, recurrent_kernel, recurrent_bias):
+    a_z, a_r, a_g = jnp.split(a, 3, axis=1)
+    u_z, u_r, u_g = jnp.split(h @ recurrent_kernel + recurrent_bias, 3, axis=1)
+    z, r = jax.nn.sigmoid(a_z + u_z), jax.nn.sigmoid(a_r + u_r)
+    return (1 - z) * jnp.tanh(a_g + r * u_g) + z * h
+
+
+_CELLS = {"SimpleRNN": _simple_rnn, "LSTM": _lstm, "GRU": _gru}
+
+
+def _make_model(case, unroll, where):
+    """Return a function of the weights and x (B, T, I) with the output (B, 1)."""
+    cell = _CELLS[case.cell]
+
+    def predict(weights, x):
+        kernel, recurrent_kernel, bias, dense_kernel, dense_bias = weights
+        bias, recurrent_bias = bias if case.cell == "GRU" else (bias, None)
+        x = jnp.swapaxes(x, 0, 1)
+        zeros = jnp.zeros((case.B, case.H), x.dtype)
+        state = (zeros, zeros) if case.cell == "LSTM" else zeros
+        if where == "before":
+            x = x @ kernel + bias
+
+        def step(state, x_t):
+            a = x_t if where == "before" else x_t @ kernel + bias
+            return cell(a, state, recurrent_kernel, recurrent_bias), None
+
+        state, _ = lax.scan(step, state, x, unroll=unroll)
+        h = state[0] if case.cell == "LSTM" else state
+        return h @ dense_kernel + dense_bias
+
+    return predict
+
+
+def _make_step(predict):
     def loss(weights, x, y):
-        *layer, dense_kernel, dense_bias = weights
-        last = _LAYERS[case.cell](*layer, x, unroll, where)
-        return jnp.mean((last @ dense_kernel + dense_bias - y) ** 2)
+        return jnp.mean((predict(weights, x) - y) ** 2)
 
-    def step(state, batch):
-        weights, m, v, count = state
-        value, gradients = jax.value_and_grad(loss)(weights, *batch)
+    def step(state, x, y):
+        weights, m, v, count, _ = state
+        value, gradients = jax.value_and_grad(loss)(weights, x, y)
         count = count + 1
         m = [0.9 * a + 0.1 * g for a, g in zip(m, gradients, strict=True)]
         v = [0.999 * a + 0.001 * g * g for a, g in zip(v, gradients, strict=True)]
@@ -78,52 +107,62 @@ def _make_step(case, unroll, where):
             w - LEARNING_RATE * (a * m_scale) / (jnp.sqrt(b * v_scale) + 1e-8)
             for w, a, b in zip(weights, m, v, strict=True)
         ]
-        return (weights, m, v, count), value
+        return weights, m, v, count, value
 
     return step
 
 
-class _JaxStepper:
-    def __init__(self, case: Case, call: str, unroll: int, where: str) -> None:
+def _make_epoch(step):
+    """Return a function that trains on the first ``count`` of the minibatches x (S, B, T, I) and y (S, B, 1)."""
+
+    def epoch(state, x, y, count):
+        return lax.fori_loop(0, count, lambda number, state: step(state, x[number], y[number]), state)
+
+    return epoch
+
+
+class _TrainStepper:
+    def __init__(self, case: Case, call: str, predict) -> None:
         self._case = case
         self._epochs = call == "epoch"
-        step = _make_step(case, unroll, where)
-        train = (lambda state, batches: lax.scan(step, state, batches)) if self._epochs else step
-        self._train = jax.jit(train, donate_argnums=0)
+        step = _make_step(predict)
+        self._train = jax.jit(_make_epoch(step) if self._epochs else step, donate_argnums=0)
         self._state = self._new_state()
-        self._loss = jnp.zeros(())
         self._steps = _epoch_steps(case) if self._epochs else _MINIBATCHES
-        x, y = (array.reshape(self._steps, case.B, *array.shape[1:]) for array in make_data(case, self._steps))
+        data = [array.reshape(self._steps, case.B, *array.shape[1:]) for array in make_data(case, self._steps)]
         if self._epochs:
-            self._data = (jnp.array(x), jnp.array(y))
+            self._data = [jnp.array(array) for array in data]
         else:
-            self._data = [(jnp.array(x_b), jnp.array(y_b)) for x_b, y_b in zip(x, y, strict=True)]
+            self._data = [(jnp.array(x), jnp.array(y)) for x, y in zip(*data, strict=True)]
 
     def _new_state(self):
         weights = [jnp.array(weight) for weight in make_weights(self._case)]
         m, v = ([jnp.zeros_like(weight) for weight in weights] for _ in range(2))
-        return weights, m, v, jnp.zeros((), self._case.dtype)
+        count, loss = (jnp.zeros((), self._case.dtype) for _ in range(2))
+        return weights, m, v, count, loss
 
-    def first_step(self) -> Outcome:
-        batch = [jnp.array(array) for array in make_data(self._case)]
+    def first(self) -> Outcome:
+        x, y = (jnp.array(array) for array in make_data(self._case))
         if self._epochs:
-            batch = [array[None] for array in batch]
-        (weights, m, _, _), loss = self._train(self._new_state(), tuple(batch))
+            x, y = (epoch.at[0].set(first) for epoch, first in zip(self._data, (x, y), strict=True))
+            weights, m, _, _, loss = self._train(self._new_state(), x, y, 1)
+        else:
+            weights, m, _, _, loss = self._train(self._new_state(), x, y)
         # The first moment after one step is 0.1 g: the gradient that the timed code itself used.
         gradients = [np.asarray(a, dtype=np.float64) / 0.1 for a in m]
-        return Outcome(float(loss.sum()), gradients, [np.asarray(weight) for weight in weights])
+        return Outcome(float(loss), gradients, [np.asarray(weight) for weight in weights])
 
     def _step(self, number: int) -> None:
-        self._state, self._loss = self._train(self._state, self._data[number % _MINIBATCHES])
+        self._state = self._train(self._state, *self._data[number % _MINIBATCHES])
 
     def run(self) -> int:
         if not self._epochs:
-            return run_steps(self._step, lambda: self._loss.block_until_ready())
-        self._state, loss = self._train(self._state, self._data)
-        loss.block_until_ready()
+            return run_steps(self._step, lambda: self._state[-1].block_until_ready())
+        self._state = self._train(self._state, *self._data, self._steps)
+        self._state[-1].block_until_ready()
         return self._steps
 
 
 def _epoch_steps(case: Case) -> int:
     """Return about how many steps JAX trains in ``RUN_SECONDS``: 0.5 us a time step, 50 GFLOP/s."""
-    return max(2, round(RUN_SECONDS / (0.5e-6 * case.T + case.flops / 50e9)))
+    return max(2, round(RUN_SECONDS / (0.5e-6 * case.T + case.training_flops / 50e9)))

@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 # A timed run lasts about this long: far above the clock's resolution, short enough for contestants to take turns.
 RUN_SECONDS = 0.05
+
+Kind = Literal["train", "predict"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Outcome(NamedTuple):
@@ -20,13 +23,23 @@ class Outcome(NamedTuple):
 
 
 class Stepper(Protocol):
-    """A model, its optimizer and its data, ready to be trained."""
+    """A model and its data, ready to be trained, or asked for its output (B, 1)."""
 
-    def first_step(self) -> Outcome:
-        """Train one step, on ``make_data(case)`` from ``make_weights(case)``."""
+    def first(self) -> Outcome | NDArray[np.floating]:
+        """Take one step, on ``make_data(case)`` from ``make_weights(case)``."""
 
     def run(self) -> int:
-        """Train for about ``RUN_SECONDS`` and return the number of steps that were finished."""
+        """Go on for about ``RUN_SECONDS`` and return the number of steps that were finished."""
+
+
+class CallStepper:
+    """A model's output for one minibatch, a call a step."""
+
+    def __init__(self, call: Callable[[], NDArray[np.floating]]) -> None:
+        self.first = call
+
+    def run(self) -> int:
+        return run_steps(lambda _: self.first(), lambda: None)
 
 
 def run_steps(step: Callable[[int], object], wait: Callable[[], object]) -> int:

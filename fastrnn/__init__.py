@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from fastrnn.callbacks import Callback, ProgressBar
     from fastrnn.checkpoint import load
     from fastrnn.history import History
-    from fastrnn.layers import Dense, SimpleRNN
+    from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.model import Sequential
     from fastrnn.optimizers import SGD, Adam
     from fastrnn.trainer import Trainer
@@ -20,7 +20,13 @@ _HOMES = {
     "ProgressBar": "callbacks",
     "load": "checkpoint",
     "History": "history",
+    "Bidirectional": "layers",
     "Dense": "layers",
+    "Dropout": "layers",
+    "Embedding": "layers",
+    "GRU": "layers",
+    "LSTM": "layers",
+    "OneHot": "layers",
     "SimpleRNN": "layers",
     "Sequential": "model",
     "SGD": "optimizers",
@@ -30,11 +36,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "SGD",
     "Adam",
+    "Bidirectional",
     "Callback",
     "Dense",
+    "Dropout",
+    "Embedding",
     "History",
+    "OneHot",
     "ProgressBar",
     "Sequential",
     "SimpleRNN",

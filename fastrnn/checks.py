@@ -12,13 +12,27 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 
 
-def _numbers(name: str, value: ArrayLike, dtype: str, form: str = "rows of one length") -> Array:
+PADDING = "pad the shorter rows and give lengths"
+
+
+def _array(name: str, value: ArrayLike, expected: str) -> Array:
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError:
-        raise ValueError(f"{name} is ragged; expected {form}: pad the shorter rows and give lengths") from None
+        raise ValueError(f"{name} is ragged; expected {expected}") from None
+
+
+def _numbers(name: str, value: ArrayLike, dtype: str, form: str = "rows of one length") -> Array:
+    array = _array(name, value, f"{form}: {PADDING}")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; expected numbers, such as {name}.astype('{dtype}')")
+    return array
+
+
+def _whole(name: str, array: Array, cure: str) -> Array:
+    """Refuse floats, even whole ones, and booleans."""
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected whole numbers, such as {cure}")
     return array
 
 
@@ -70,6 +84,40 @@ def sequences(x: ArrayLike, input_size: int | None, dtype: str, name: str = "x")
     return _cast(name, array, dtype)
 
 
+def ids(x: ArrayLike, vocabulary: int, name: str = "x") -> NDArray[np.int64]:
+    """Return ids as a contiguous int64 array (N, T).
+
+    Raises
+    ------
+    TypeError
+        Not whole numbers; floats are refused even if they are whole, and so are booleans.
+    ValueError
+        Another rank, an empty axis, or an id below 0 or beyond the vocabulary.
+    """
+    why = f"this model takes ids from 0 to {vocabulary - 1}"
+    array = _array(name, x, f"(N, T): {why}; {PADDING}")
+    if array.ndim != 2:
+        cure = f"reshape {name}"
+        if array.ndim == 1:
+            cure = f"{name}[None, :] is a single sequence"
+        elif array.ndim == 3 and array.shape[2] == 1:
+            cure = f"{name}[:, :, 0] drops the feature axis"
+        elif array.ndim == 3 and array.shape[2] == vocabulary:
+            cure = f"{name}.argmax(axis=2) gives the ids of one-hot vectors"
+        raise ValueError(f"{name} has shape {array.shape}; expected (N, T): {why}; {cure}")
+    if 0 in array.shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected at least one sequence and one step")
+    _whole(name, array, f"{name}.astype(int): {why}")
+    bad = (array < 0) | (array >= vocabulary)
+    if bad.any():
+        row, step = (int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} has {array[row, step]} in row {row} at step {step}, {int(bad.sum())} such in all; "
+            f"expected ids from 0 to {vocabulary - 1}: change those ids, or make the first layer's vocabulary larger"
+        )
+    return np.ascontiguousarray(array, np.int64)
+
+
 def targets(y: ArrayLike, samples: int, steps: int | None, outputs: int, dtype: str, name: str = "y") -> Array:
     """Return ``y`` as a contiguous, finite array (N, O), or (N, T, O) if the model answers at each of ``steps`` steps.
 
@@ -107,9 +155,8 @@ def row_lengths(lengths: ArrayLike | None, samples: int, steps: int) -> NDArray[
     """
     if lengths is None:
         return None
-    array = np.asarray(lengths)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"lengths has dtype {array.dtype}; expected whole numbers, such as lengths.astype('int64')")
+    array = _array("lengths", lengths, f"({samples},): one length a sequence")
+    _whole("lengths", array, "lengths.astype('int64')")
     if array.shape != (samples,):
         raise ValueError(f"lengths has shape {array.shape}; expected ({samples},): one length a sequence")
     bad = np.flatnonzero((array < 0) | (array > steps))
@@ -159,10 +206,16 @@ def weights(name: str, value: ArrayLike, shape: tuple[int, ...], dtype: str) -> 
     return _cast(name, array, dtype)
 
 
-def states(value: Any, units: Sequence[int], samples: int, dtype: str) -> list[Array] | None:
-    """Return initial states as one contiguous, finite (N, H) array a recurrent layer; None stays.
+def cell_states(value: Any, sizes: Sequence[tuple[int, ...]], samples: int, dtype: str) -> list[list[Array]] | None:
+    """Return initial states as a list with one list of contiguous, finite arrays (N, H) a cell; None stays.
 
-    A model with one recurrent layer takes the array itself, a stack a list of them from the bottom up.
+    Parameters
+    ----------
+    value : one entry a cell, from the bottom up, forwards before backwards: an array (N, H), or a pair (h, c) of such
+        for an LSTM; a single cell takes the entry itself
+    sizes : for each cell the sizes of its arrays: (H,), or (H, H) for an LSTM
+    samples : N
+    dtype : of the arrays
 
     Raises
     ------
@@ -173,23 +226,45 @@ def states(value: Any, units: Sequence[int], samples: int, dtype: str) -> list[A
     """
     if value is None:
         return None
-    if len(units) > 1 and not isinstance(value, list | tuple):
+    count = len(sizes)
+    if count > 1 and not isinstance(value, list | tuple):
         raise ValueError(
-            f"initial_state is {type(value).__name__}; "
-            f"expected a list of {len(units)} arrays: one for each recurrent layer"
+            f"initial_state is {type(value).__name__}; expected a list of {count} states: one for each cell"
         )
-    given = list(value) if isinstance(value, list | tuple) and (len(units) > 1 or np.ndim(value) != 2) else [value]
-    if len(given) != len(units):
-        raise ValueError(f"initial_state has {len(given)} states; expected {len(units)}: one for each recurrent layer")
-    out = []
-    for i, (state, size) in enumerate(zip(given, units, strict=True)):
-        name = "initial_state" if len(units) == 1 else f"initial_state[{i}]"
-        array = _numbers(name, state, dtype)
-        if array.shape != (samples, size):
-            raise ValueError(f"{name} has shape {array.shape}; expected ({samples}, {size}): one row a sequence")
-        _finite(name, array)
-        out.append(_cast(name, array, dtype))
-    return out
+    given = value if count > 1 or _lists_states(value, len(sizes[0])) else [value]
+    if len(given) != count:
+        raise ValueError(f"initial_state has {len(given)} states; expected {count}: one for each cell")
+    return [
+        _cell_state("initial_state" if count == 1 else f"initial_state[{i}]", entry, shape, samples, dtype)
+        for i, (entry, shape) in enumerate(zip(given, sizes, strict=True))
+    ]
+
+
+def _lists_states(value: Any, arrays: int) -> bool:
+    """Whether what a single cell was given is a list of states rather than the state itself."""
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    return len(value) == 1 if arrays > 1 else _array("initial_state", value[0], "numbers").ndim == 2
+
+
+def _cell_state(name: str, entry: Any, sizes: tuple[int, ...], samples: int, dtype: str) -> list[Array]:
+    if len(sizes) == 1:
+        return [_state(name, entry, (samples, sizes[0]), "one row a sequence", dtype)]
+    if not isinstance(entry, list | tuple) or len(entry) != len(sizes):
+        given = f"{len(entry)} arrays" if isinstance(entry, list | tuple) else type(entry).__name__
+        raise ValueError(f"{name} is {given}; expected the pair (h, c) of an LSTM, each ({samples}, {sizes[0]})")
+    return [
+        _state(f"{name}[{i}]", part, (samples, size), f"{letter}, one row a sequence", dtype)
+        for i, (part, size, letter) in enumerate(zip(entry, sizes, "hc", strict=True))
+    ]
+
+
+def _state(name: str, value: ArrayLike, shape: tuple[int, int], what: str, dtype: str) -> Array:
+    array = _numbers(name, value, dtype)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}: {what}")
+    _finite(name, array)
+    return _cast(name, array, dtype)
 
 
 def positive_int(name: str, value: Any) -> int:

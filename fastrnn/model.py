@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastrnn import checks
 from fastrnn.kernels.losses import LOSSES
-from fastrnn.layers import Layer, SimpleRNN
+from fastrnn.layers import Layer
 from fastrnn.locks import Lock
-from fastrnn.network import Network, check_stack
+from fastrnn.network import Network, cells_of, check_stack, output_form, vocabulary_of
 from fastrnn.plan import Data, Plan, Training
+from fastrnn.states import state_form
 from fastrnn.stream import Stream
 from fastrnn.summary import table
 from fastrnn.team import Team
@@ -26,6 +27,29 @@ PLANS = 8
 """Plans that a model keeps: shapes and purposes that come back find their buffers ready."""
 ROWS = 256
 """Sequences that ``predict`` takes at a time if not told."""
+
+
+def check_recompute(recompute: str | None, tbptt: Any, reads_backwards: bool) -> bool:
+    """Return whether states are computed again on the way back.
+
+    Raises
+    ------
+    ValueError
+        Neither None nor "sqrt", or with something that it does not go with.
+    """
+    if recompute is None:
+        return False
+    checks.one_of("recompute", recompute, ("sqrt",))
+    if tbptt is not None:
+        raise ValueError(
+            f"recompute={recompute!r} with tbptt={tbptt!r}; expected one of them: recompute is for full BPTT"
+        )
+    if reads_backwards:
+        raise ValueError(
+            f"recompute={recompute!r} with a layer that reads backwards; expected layers that read forwards: "
+            f"leave it out"
+        )
+    return True
 
 
 def _rebuilt(
@@ -40,7 +64,7 @@ def _rebuilt(
 
 
 class Sequential:
-    """Layers one after another: recurrent layers, then dense ones.
+    """Layers one after another, at least one of them recurrent.
 
     Parameters
     ----------
@@ -169,9 +193,10 @@ class Sequential:
 
         Parameters
         ----------
-        x : (N, T, F) numbers
+        x : (N, T, F) numbers, or (N, T) ids for a model that begins with Embedding or OneHot
         lengths : (N,) whole numbers from 0 to T; later steps leave the state as it is
-        initial_state : (N, H), or a list with one for each recurrent layer; None is zero
+        initial_state : (N, H), or the pair (h, c) of them for an LSTM; a list of such entries for several recurrent
+            layers, from the bottom up, forwards before backwards; None is zero
         return_state : also return the final state, in the form of ``initial_state``
         batch_size : sequences at a time
         threads : None chooses
@@ -190,17 +215,17 @@ class Sequential:
         ValueError, TypeError
             Input of another shape or type, NaN, infinity.
         """
-        x = checks.sequences(x, self.input_size, self.dtype)
-        samples, steps, features = x.shape
+        x = self.check_input(x)
+        samples, steps = x.shape[:2]
         data = Data(
             x,
             lengths=checks.row_lengths(lengths, samples, steps),
-            initial_state=checks.states(initial_state, self.state_sizes, samples, self.dtype),
+            initial_state=checks.cell_states(initial_state, self.state_sizes, samples, self.dtype),
         )
         rows = min(samples, ROWS if batch_size is None else checks.positive_int("batch_size", batch_size))
         if threads is not None:
             checks.positive_int("threads", threads)
-        self.build(features)
+        self.build_for(x)
         count = choose_threads(threads, self.network, rows, steps)
         plan = self._plan(("predict", rows, steps, count), rows=rows, steps=steps, threads=count, emits=True)
         with plan.lock:
@@ -211,7 +236,7 @@ class Sequential:
             plan.release()
         if not return_state:
             return output
-        return output, states[0] if len(states) == 1 else states
+        return output, state_form(states)
 
     def gradients(
         self,
@@ -223,18 +248,21 @@ class Sequential:
         initial_state: Any = None,
         tbptt: int | tuple[int, int] | None = None,
         wants: Sequence[str] = (),
+        recompute: str | None = None,
     ) -> tuple[float, dict[str, Any]]:
         """Compute a loss and its gradients for all weights, over all sequences as one batch.
 
         Parameters
         ----------
-        x : (N, T, F)
+        x : (N, T, F), or (N, T) ids
         y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
         loss : "mse" or "mae"
         sample_weight : (N,) weights; the loss is the weighted mean
         lengths, initial_state : as in `predict`
         tbptt : (k1, k2) truncates: every k1 steps the errors of the last k1 steps go back through at most k2 steps
         wants : "x" and "initial_state" add their gradients
+        recompute : "sqrt" keeps the states of about sqrt(T) steps at a time and computes the others again on the way
+            back: full back-propagation over long sequences in little memory; None keeps all
 
         Returns
         -------
@@ -243,7 +271,8 @@ class Sequential:
 
         Notes
         -----
-        Within 1e-12 (float64) or 1e-4 (float32) of `fastrnn.reference`, relative to the largest gradient.
+        Within 1e-12 (float64) or 1e-4 (float32) of `fastrnn.reference`, relative to the largest gradient. Nothing is
+        dropped by dropout.
 
         Raises
         ------
@@ -253,10 +282,10 @@ class Sequential:
         References
         ----------
         Williams and Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent network
-        trajectories.
+        trajectories. Chen, Xu, Zhang and Guestrin (2016), Training deep nets with sublinear memory cost.
         """
-        x = checks.sequences(x, self.input_size, self.dtype)
-        samples, steps, features = x.shape
+        x = self.check_input(x)
+        samples, steps = x.shape[:2]
         every_step, outputs = self.output_form
         checks.one_of("loss", loss, list(LOSSES))
         if not isinstance(wants, list | tuple):
@@ -268,10 +297,19 @@ class Sequential:
             checks.targets(y, samples, steps if every_step else None, outputs, self.dtype),
             checks.row_weights(sample_weight, samples),
             checks.row_lengths(lengths, samples, steps),
-            initial_state=checks.states(initial_state, self.state_sizes, samples, self.dtype),
+            initial_state=checks.cell_states(initial_state, self.state_sizes, samples, self.dtype),
         )
-        training = Training(checks.truncation(tbptt), wants_inputs="x" in wants, wants_initial="initial_state" in wants)
-        self.build(features)
+        if "x" in wants and vocabulary_of(self.layers) is not None:
+            raise ValueError(
+                "wants has 'x', which are ids; expected none of ids: take the embeddings' gradient instead"
+            )
+        training = Training(
+            checks.truncation(tbptt),
+            wants_inputs="x" in wants,
+            wants_initial="initial_state" in wants,
+            recompute=check_recompute(recompute, tbptt, self.reads_backwards),
+        )
+        self.build_for(x)
         network = self.network
         plan = Plan(network, samples, steps, columns=(loss,), training=training)
         plan.read(data)
@@ -280,25 +318,48 @@ class Sequential:
         gradients: dict[str, Any] = {name: view.copy() for name, view in network.named(plan.gradients).items()}
         if plan.lowered[0].input_gradient is not None:
             wide = plan.lowered[0].input_gradient.reshape(steps, samples, -1)
-            gradients["x"] = np.ascontiguousarray(wide[:, :, :features].transpose(1, 0, 2))
+            gradients["x"] = np.ascontiguousarray(wide[:, :, : network.input_size].transpose(1, 0, 2))
         if plan.lowered[0].initial_gradients:
-            found = [
-                g.reshape(samples, -1)[:, :size].copy()
-                for g, size in zip(plan.lowered[0].initial_gradients, self.state_sizes, strict=True)
-            ]
-            gradients["initial_state"] = found[0] if len(found) == 1 else found
+            found = plan.lowered[0].initial_gradients
+            gradients["initial_state"] = state_form(
+                [
+                    [array.reshape(samples, -1)[:, :size].copy() for array, size in zip(arrays, sizes, strict=True)]
+                    for arrays, sizes in zip(found, self.state_sizes, strict=True)
+                ]
+            )
         return plan.means()[0], gradients
 
     @property
-    def state_sizes(self) -> list[int]:
-        """Units of the recurrent layers, from the bottom up."""
-        return [layer.units for layer in self.layers if isinstance(layer, SimpleRNN)]
+    def state_sizes(self) -> list[tuple[int, ...]]:
+        """Sizes of the states: for each recurrent cell (H,), or (H, H) for an LSTM's h and c."""
+        return [cell.state_sizes for cell in cells_of(self.layers)]
+
+    @property
+    def reads_backwards(self) -> bool:
+        """Whether a layer reads its input from the last step to the first."""
+        return any(cell.reads_backwards for cell in cells_of(self.layers))
 
     @property
     def output_form(self) -> tuple[bool, int]:
         """Whether the model answers at every step, and with how many outputs."""
-        every_step = all(layer.return_sequences for layer in self.layers if isinstance(layer, SimpleRNN))
-        return every_step, self.layers[-1].output_size
+        return output_form(self.layers)
+
+    def check_input(self, x: ArrayLike, name: str = "x") -> Array:
+        """Return x as the kernels read it: features (N, T, F) of the model's dtype, or ids (N, T) int64.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Another shape or type, NaN, infinity, ids outside the vocabulary.
+        """
+        vocabulary = vocabulary_of(self.layers)
+        if vocabulary is not None:
+            return checks.ids(x, vocabulary, name)
+        return checks.sequences(x, self.input_size, self.dtype, name)
+
+    def build_for(self, x: Array) -> None:
+        """Make the weights for checked input."""
+        self.build(vocabulary_of(self.layers) or x.shape[2])
 
     def losses_plan(self, rows: int, steps: int, columns: tuple[str, ...], threads: int | None) -> Plan:
         """Return the plan that computes losses without training."""
@@ -308,7 +369,18 @@ class Sequential:
         )
 
     def stream(self, batch: int = 1) -> Stream:
-        """Return a stream that takes one step of ``batch`` sequences at a time and keeps the state."""
+        """Return a stream that takes one step of ``batch`` sequences at a time and keeps the state.
+
+        Raises
+        ------
+        ValueError
+            ``batch`` is no whole number from 1 up, or a layer reads backwards: it needs the whole sequence.
+        """
+        if self.reads_backwards:
+            raise ValueError(
+                "the model has a layer that reads backwards, which needs the whole sequence; expected layers that read "
+                "forwards: use predict"
+            )
         return Stream(self, checks.positive_int("batch", batch))
 
     def _plan(self, key: Any, **arguments: Any) -> Plan:

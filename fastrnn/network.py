@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.layers import AnyLayer, Dense, Layer, SimpleRNN, layer_names
+from fastrnn.layers import (
+    AnyLayer,
+    Bidirectional,
+    Cell,
+    Dropout,
+    IdLayer,
+    Layer,
+    OneHot,
+    Recurrent,
+    layer_names,
+    layer_widths,
+)
 from fastrnn.memory import zeros
 
 Array = NDArray[Any]
@@ -18,20 +29,45 @@ Array = NDArray[Any]
 class Network:
     """Layers with parameters.
 
+    Parameters
+    ----------
+    layers : as `check_stack` returns them
+    input_size : number of features, or the vocabulary of layers that take ids
+    dtype : "float32" or "float64"
+    seed : of the initial weights
+
     Attributes
     ----------
     flat : all parameters one after another in the order of Keras's ``get_weights``, then zeros up to whole vectors
     weights : for each layer its weights by name, views into ``flat``
+    input_sizes, widths : size of each layer's input; the same with the output's at the end
     every_step : whether the output is one a step (N, T, O) rather than one a sequence (N, O)
+    cells : recurrent directions from the bottom up, forwards before backwards
+    recurrent_layers : number of layers with cells
+    reads_backwards : whether one of the cells does
+    takes_ids : whether the input is ids (N, T) rather than features (N, T, F)
+
+    Raises
+    ------
+    ValueError
+        Two layers of one name, or an input size that is not the layers' vocabulary.
     """
 
     def __init__(self, layers: Sequence[AnyLayer], input_size: int, dtype: str, seed: int) -> None:
+        known = vocabulary_of(layers)
+        if known not in (None, input_size):
+            raise ValueError(
+                f"input_size is {input_size}; expected {known}, the vocabulary of layer 0: leave input_size out"
+            )
         self.layers, self.input_size, self.dtype = tuple(layers), input_size, dtype
-        self.input_sizes = [input_size, *(layer.output_size for layer in layers)][: len(layers)]
-        self.widths = [*self.input_sizes, layers[-1].output_size]
-        self.output_size = layers[-1].output_size
-        self.every_step = all(layer.return_sequences for layer in layers if isinstance(layer, SimpleRNN))
-        self.recurrent_layers = sum(isinstance(layer, SimpleRNN) for layer in layers)
+        self.widths = layer_widths(layers, input_size)
+        self.input_sizes = self.widths[:-1]
+        self.output_size = self.widths[-1]
+        self.every_step, _ = output_form(layers)
+        self.cells = cells_of(layers)
+        self.recurrent_layers = sum(isinstance(layer, Recurrent) for layer in layers)
+        self.reads_backwards = any(cell.reads_backwards for cell in self.cells)
+        self.takes_ids = known is not None
         self.names = layer_names(layers)
         count = sum(layer.count_params(size) for layer, size in zip(layers, self.input_sizes, strict=True))
         self.count = count
@@ -62,31 +98,59 @@ class Network:
         }
 
 
+def cells_of(layers: Sequence[Layer]) -> list[Cell]:
+    """Return the recurrent directions of a stack from the bottom up, forwards before backwards; one state each."""
+    return [cell for layer in layers for cell in layer.cells]
+
+
+def vocabulary_of(layers: Sequence[Layer]) -> int | None:
+    """Return the number of ids that a stack knows, or None for one that takes features."""
+    return layers[0].vocabulary if isinstance(layers[0], IdLayer) else None
+
+
+def output_form(layers: Sequence[Layer]) -> tuple[bool, int]:
+    """Return whether a stack answers at every step, and with how many outputs; no matter the size of its input."""
+    every_step = all(layer.return_sequences for layer in layers if isinstance(layer, Recurrent))
+    return every_step, layer_widths(layers, 0)[-1]
+
+
 def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
-    """Return the layers of a stack if it runs from recurrent layers to dense ones.
+    """Return the layers of a stack if the shapes meet.
 
     Raises
     ------
+    TypeError
+        Something that is no layer.
     ValueError
-        An empty stack, one that does not begin with a recurrent layer, a recurrent layer above a dense one, or one
-        above a recurrent layer that returns its last step only.
+        A stack without a recurrent layer, one above a layer that returns its last step only, an Embedding or a OneHot
+        that is not the first layer, or a OneHot with something else above it than a recurrent layer.
     """
     if not layers:
         raise ValueError("the model has no layers; expected at least one recurrent layer, such as SimpleRNN(32)")
     checked: list[AnyLayer] = []
-    for place, (layer, below) in enumerate(zip(layers, [None, *layers], strict=False)):
-        if not isinstance(layer, SimpleRNN | Dense):
+    last_step: int | None = None
+    for place, layer in enumerate(layers):
+        if not isinstance(layer, AnyLayer):
             raise TypeError(f"layer {place} is {layer!r}; expected a layer, such as SimpleRNN(32) or Dense(1)")
-        if below is None and not isinstance(layer, SimpleRNN):
-            raise ValueError(f"layer 0 is {type(layer).__name__}; expected a recurrent layer, such as SimpleRNN(32)")
-        if isinstance(layer, SimpleRNN) and isinstance(below, Dense):
-            raise ValueError(
-                f"layer {place} is SimpleRNN above Dense; expected recurrent layers first, then dense ones"
-            )
-        if isinstance(layer, SimpleRNN) and isinstance(below, SimpleRNN) and not below.return_sequences:
-            raise ValueError(
-                f"layer {place} reads sequences, but layer {place - 1} returns its last step only; "
-                f"expected return_sequences=True in layer {place - 1}"
-            )
+        what = f"layer {place} ({type(layer).__name__})"
+        if isinstance(layer, IdLayer) and place:
+            raise ValueError(f"{what} takes ids; expected it first in the model: move it there or leave it out")
+        if checked and isinstance(checked[-1], OneHot) and not isinstance(layer, Recurrent):
+            cure = "drop by the recurrent layer's dropout" if isinstance(layer, Dropout) else "use an Embedding instead"
+            raise ValueError(f"{what} is above a OneHot; expected a recurrent layer there, such as LSTM(32): {cure}")
+        if isinstance(layer, Recurrent):
+            if last_step is not None:
+                below = checked[last_step]
+                where = f"layer {last_step}" + ("'s layer" if isinstance(below, Bidirectional) else "")
+                raise ValueError(
+                    f"{what} reads sequences, but layer {last_step} ({type(below).__name__}) returns its last step "
+                    f"only; expected return_sequences=True in {where}"
+                )
+            last_step = None if layer.return_sequences else place
         checked.append(layer)
+    if not any(isinstance(layer, Recurrent) for layer in checked):
+        kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in checked))
+        raise ValueError(
+            f"the model has no recurrent layer, only {kinds}; expected at least one, such as SimpleRNN(32)"
+        )
     return checked

@@ -7,6 +7,8 @@ steps of the window that a backward pass works on at a time.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,21 +16,22 @@ from numpy.typing import NDArray
 
 from fastrnn.compiling import announced
 from fastrnn.kernels import batch, losses, optimizers
-from fastrnn.kernels.driver import JOB, Driver
+from fastrnn.kernels.driver import JOB, STAGE_FIELDS, Driver
 from fastrnn.kernels.operation import CALL, Operation
 from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
+from fastrnn.layers import Unidirectional
 from fastrnn.locks import Lock
-from fastrnn.lowering import Lowering
+from fastrnn.lowering import Back, Lowering
 from fastrnn.memory import address, zeros
 from fastrnn.network import Network
 from fastrnn.optimizers import SGD, Adam, Optimizer
 from fastrnn.team import Team
-from fastrnn.threads import shards_of
+from fastrnn.threads import shards_of, splits_units
 
 Array = NDArray[Any]
 SHARED = ("weigh", "pack", "change", "end")
-OWN = ("gather", "clear", "forward", "error", "begin_pass", "back")
+OWN = ("begin", "clear", "keep", "recall", "read", "forward", "error", "back")
 """The phases of a minibatch as a whole and those of each shard; see :data:`fastrnn.kernels.driver.JOB`."""
 WINDOW_ROWS = 1024
 """Rows times steps of a backward window: enough terms for the weight gradients' products to run at full speed."""
@@ -47,11 +50,14 @@ class Data(NamedTuple):
     sample_weight: Array | None = None
     lengths: Array | None = None
     order: Array | None = None
-    initial_state: list[Array] | None = None
+    initial_state: list[list[Array]] | None = None
 
 
 class Training(NamedTuple):
-    """How a plan computes gradients, and how it updates if there is an ``optimizer``."""
+    """How a plan computes gradients, and how it updates if there is an ``optimizer``.
+
+    Without a ``dropout_seed`` nothing is dropped; with ``recompute`` only a segment's states are kept.
+    """
 
     tbptt: tuple[int, int] | None = None
     online: bool = False
@@ -60,6 +66,8 @@ class Training(NamedTuple):
     clip_norm: float | None = None
     wants_inputs: bool = False
     wants_initial: bool = False
+    dropout_seed: int | None = None
+    recompute: bool = False
 
 
 class Plan:
@@ -92,11 +100,15 @@ class Plan:
         self.training, self.carry_state = training, carry_state
         self.shards = shards_of(network, rows, steps) if training and training.optimizer else 1
         self.shard_rows = min(rows, -(-rows // (self.shards * ROW_UNIT)) * ROW_UNIT)
-        self.window = min(steps, max(1, -(-WINDOW_ROWS // self.shard_rows)))
+        self.capacity = math.isqrt(steps - 1) + 1 if training and training.recompute else steps
+        self.segments = -(-steps // self.capacity)
+        self.window = min(self.capacity, max(1, -(-WINDOW_ROWS // self.shard_rows)))
+        self.draws = 0
         self.gradients = self.zeros(self.shards * network.flat.size if training else 0)
         self.totals = zeros(batch.EPOCH_SUMS + len(columns), np.float64)
         self.packed: list[dict[str, Array]] = []
         self._phases: dict[str, list[list[int]]] = {name: [] for name in SHARED}
+        self._stages: list[list[int]] = []
         self._keep: list[Any] = []
         self.lock = Lock()
         self._codes = np.array([losses.LOSSES[name] for name in columns], np.int64)
@@ -127,13 +139,47 @@ class Plan:
         """Append an operation to a phase; after it all threads ``meet``, if that is so."""
         self._phases[phase].append([operation.address(self.network.dtype), address(spec), int(meet)])
 
+    def add_clearing(self, buffer: Array) -> None:
+        """Zero a buffer at the beginning of every minibatch."""
+        spec = self.spec(optimizers.UPDATE, count=len(buffer), gradients=buffer)
+        self.add("clear", optimizers.zero_gradients, spec, meet=True)
+
+    def add_stage(self, layers: Sequence[Back], *, truncates: bool, last_only: bool, window: int) -> None:
+        """Append a stage of the way back: these layers from the top down, then their weight gradients."""
+        operations = self._phases["back"]
+        begin = len(operations)
+        for layer in layers:
+            if layer.begin is not None:
+                self.add("back", layer.begin, layer.spec)
+        back = len(operations)
+        for layer in layers:
+            if layer.backward is not None:
+                self.add("back", layer.backward, layer.spec, meet=self.splits)
+        if len(operations) > back:
+            self.meet("back")
+        for layer in layers:
+            if layer.gradients is not None:
+                self.add("back", layer.gradients, layer.spec)
+        self.meet("back")
+        backwards = any(layer.reads_backwards for layer in layers)
+        stage = [begin, back, len(operations), int(backwards), int(truncates), int(last_only), window]
+        if len(self._tables) == 1:
+            self._stages.append(stage)
+
+    def splits_units(self, layer: Unidirectional) -> bool:
+        """Whether the threads share out a layer's units instead of the rows; see `fastrnn.threads.splits_units`."""
+        return self.threads > 1 and self.shards == 1 and splits_units(layer, self.network.dtype, self.threads)
+
     def meet(self, phase: str) -> None:
         """Make all threads meet after the last operation of a phase so far."""
         self._phases[phase][-1][2] = 1
 
     def _build(self, emits: bool) -> None:
         network, training, count = self.network, self.training, self.network.flat.size
-        self.nothing = self.zeros(max(padded(size, LANES_OF[network.dtype]) for size in network.widths))
+        self._barrier = zeros(16, np.int64)
+        self.splits = any(self.splits_units(cell.layer) for cell in network.cells)
+        widest = max(*network.widths, *(4 * cell.layer.units for cell in network.cells))
+        self.nothing = self.zeros(padded(widest, LANES_OF[network.dtype]))
         self._reads: list[Array] = []
         self._losses: list[Array] = []
         self._emits: list[list[Array]] = []
@@ -154,31 +200,32 @@ class Plan:
     def _build_shard(self, gradients: Array, emits: bool) -> Lowering:
         """Add a shard's operations and make its buffers."""
         network, training, rows = self.network, self.training, self.shard_rows
-        inputs = self.zeros(self.steps * rows * network.input_size)
+        if network.takes_ids:
+            inputs = zeros(self.capacity * rows, np.int64)
+        else:
+            inputs = self.zeros(self.capacity * rows * network.input_size)
         lengths, weights = zeros(rows, np.int64), zeros(rows, np.float64)
         fields: dict[str, Any] = {
             "steps": self.steps, "capacity": self.rows, "columns": len(self._codes),
             "batch_lengths": lengths, "batch_weight": weights, "row_totals": self._row_totals, "totals": self.totals,
         }  # fmt: skip
         read = self.spec(
-            batch.BATCH, inputs=network.input_size, input=inputs, errors_every_step=network.every_step, **fields
-        )
+            batch.BATCH, inputs=network.input_size, ids=network.takes_ids, input=inputs,
+            errors_every_step=network.every_step, **fields,
+        )  # fmt: skip
         self._reads.append(read)
-        self.add("gather", batch.batch_begin, read)
+        self.add("begin", batch.batch_begin, read)
+        self.add("read", batch.batch_read, read, meet=self.splits)
         if training is not None:
-            self.add(
-                "clear",
-                optimizers.zero_gradients,
-                self.spec(optimizers.UPDATE, count=len(gradients), gradients=gradients),
-                meet=True,
-            )
+            self.add_clearing(gradients)
         lowered = Lowering(self, rows, inputs, lengths, gradients)
         if len(self._codes):
+            output = lowered.output
             loss = self.spec(
                 losses.LOSS,
-                outputs=network.output_size, every_step=network.every_step, codes=self._codes,
-                output=lowered.output.buffer, output_first=lowered.output.first,
-                d_output=lowered.d_output if training else 0, wants_gradient=training is not None, **fields,
+                outputs=network.output_size, sequences=output.sequences, codes=self._codes,
+                input=output.buffer, input_first=output.first, input_moves=output.moves,
+                d_output=output.gradient if training else 0, wants_gradient=training is not None, **fields,
             )  # fmt: skip
             self._losses.append(loss)
             self.add("error", losses.loss, loss)
@@ -240,11 +287,10 @@ class Plan:
         ]
         for state in lowered.states:
             width = padded(state.units, LANES_OF[network.dtype])
-            emits.append(
-                self.spec(
-                    batch.EMIT, source=state.tape, source_first=self.steps, units=state.units, width=width, steps=1
-                )
-            )
+            for tape in state.tapes:
+                place = min(state.final, len(tape) // (self.shard_rows * width) - 1)
+                fields = {"source": tape, "source_first": place, "units": state.units, "width": width, "steps": 1}
+                emits.append(self.spec(batch.EMIT, **fields))
         for spec in emits:
             self.add("error", batch.emit, spec)
         return emits
@@ -256,21 +302,25 @@ class Plan:
             zip(("pack", "change", "end", "stop"), np.cumsum([len(self._phases[name]) for name in SHARED]), strict=True)
         )
         own_ends = np.cumsum([len(self._tables[0][name]) for name in OWN])
-        ends |= dict(zip(("clear", "forward", "error", "begin_pass", "back", "done"), own_ends, strict=True))
+        ends |= dict(zip((*OWN[1:-1], "begin_back"), own_ends, strict=False))
+        stages = np.array(self._stages or [[0] * len(STAGE_FIELDS)], np.int64)
+        stages[:, :3] += ends["begin_back"]
         training = self.training
         k1, k2 = training.tbptt if training and training.tbptt else (self.steps, self.steps)
         self._job = self.spec(
             JOB,
-            steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), window=self.window,
-            last_step_only=not self.network.every_step, online=bool(training and training.online),
-            trains=training is not None, updates=bool(training and training.optimizer),
-            barrier=zeros(16, np.int64), totals=self.totals, shards=self.shards, operations=len(tables[0]),
+            steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), segment=self.capacity,
+            online=bool(training and training.online), trains=training is not None,
+            updates=bool(training and training.optimizer), stages=stages, stage_count=len(self._stages),
+            barrier=self._barrier, totals=self.totals, shards=self.shards, operations=len(tables[0]),
             shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
         )  # fmt: skip
         self._calls = []
         for thread in range(self.threads):
             scratch = self.zeros(scratch_size(LANES_OF[self.network.dtype]))
-            self._calls.append(self.spec(CALL, member=thread, team=self.threads, scratch=scratch))
+            self._calls.append(
+                self.spec(CALL, member=thread, team=self.threads, scratch=scratch, barrier=self._barrier)
+            )
         self._call_addresses = [address(call) for call in self._calls]
 
     # ------------------------------------------------------------------------------------------ running
@@ -287,9 +337,10 @@ class Plan:
             self._point_emits(len(data.x), order)
         for lowered in self.lowered:
             for i, state in enumerate(lowered.states):
-                state.start(
-                    self.carry_state, address(data.initial_state[i]) if data.initial_state else 0, order, lengths != 0
-                )
+                initial = [address(array) for array in data.initial_state[i]] if data.initial_state else []
+                state.start(self.carry_state, initial, order, lengths != 0)
+            for turn in lowered.turns:
+                turn["has_lengths"] = lengths != 0
         self._job["samples"] = len(data.x)
         self._job["batch_size"] = self.rows
         self._job["shortest"] = self.steps if data.lengths is None else min(self.steps, int(data.lengths.min()))
@@ -299,9 +350,12 @@ class Plan:
         network = self.network
         steps = (self.steps,) if network.every_step else ()
         self.output: Array | None = np.empty((samples, *steps, network.output_size), network.dtype)
-        self.final_states = [np.empty((samples, state.units), network.dtype) for state in self.lowered[0].states]
+        self.final_states = [
+            [np.empty((samples, state.units), network.dtype) for _ in state.tapes] for state in self.lowered[0].states
+        ]
+        targets = [self.output, *(array for state in self.final_states for array in state)]
         for emits in self._emits:
-            for spec, target in zip(emits, [self.output, *self.final_states], strict=True):
+            for spec, target in zip(emits, targets, strict=True):
                 spec["order"], spec["target"] = order, address(target)
 
     @property
@@ -321,7 +375,7 @@ class Plan:
 
     def go_on_from(self, other: Plan) -> None:
         """Take over the optimizer's state and the number of updates from a plan for the same network and optimizer."""
-        self._calls[0]["step"] = other.updates
+        self._calls[0]["step"], self.draws = other.updates, other.draws
         for mine, theirs in zip(self.optimizer_state, other.optimizer_state, strict=True):
             mine[:] = theirs
 
@@ -336,5 +390,8 @@ class Plan:
 
     def run(self, team: Team, first: int, last: int) -> None:
         """Run the minibatches ``first`` ... ``last - 1`` of the data."""
-        self._job["first_batch"], self._job["last_batch"], self._job["first_step"] = first, last, self.updates
-        team.run(_driver(), address(self._job), self._call_addresses)
+        job = self._job
+        job["first_batch"], job["last_batch"] = first, last
+        job["first_step"], job["first_draw"] = self.updates, self.draws
+        team.run(_driver(), address(job), self._call_addresses)
+        self.draws += last - first

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastrnn.network import vocabulary_of
+from fastrnn.states import state_form
+
 if TYPE_CHECKING:
     from fastrnn.model import Sequential
 
@@ -18,7 +21,7 @@ class Stream:
 
     Attributes
     ----------
-    state : (batch, H), or a list of such arrays for a stack; zero at first and after `reset`
+    state : as ``initial_state`` of ``predict``, with ``batch`` rows; zero at first and after `reset`
     """
 
     def __init__(self, model: Sequential, batch: int) -> None:
@@ -27,11 +30,13 @@ class Stream:
 
     def reset(self) -> None:
         """Set the state to zero."""
-        zero = [np.zeros((self._batch, size), self._model.dtype) for size in self._model.state_sizes]
-        self.state: Any = zero[0] if len(zero) == 1 else zero
+        dtype = self._model.dtype
+        self.state: Any = state_form(
+            [[np.zeros((self._batch, size), dtype) for size in sizes] for sizes in self._model.state_sizes]
+        )
 
     def step(self, x: ArrayLike) -> Array:
-        """Take the next step (batch, F) of each sequence and return the outputs (batch, O).
+        """Take the next step (batch, F) of each sequence, or its ids (batch,), and return the outputs (batch, O).
 
         Raises
         ------
@@ -39,11 +44,16 @@ class Stream:
             Another shape or type, NaN, infinity; the state stays as it was.
         """
         array = np.asarray(x)
-        if array.ndim != 2 or len(array) != self._batch:
-            features = self._model.input_size or "F"
+        form = (
+            (self._batch, self._model.input_size or "F")
+            if vocabulary_of(self._model.layers) is None
+            else (self._batch,)
+        )
+        if array.ndim != len(form) or len(array) != self._batch:
+            shape = ", ".join(map(str, form))
             raise ValueError(
-                f"x has shape {array.shape}; expected ({self._batch}, {features}): one step of each sequence"
+                f"x has shape {array.shape}; expected ({shape}{',' * (len(form) == 1)}): one step of each sequence"
             )
         y: Array
-        y, self.state = self._model.predict(array[:, None, :], initial_state=self.state, return_state=True, threads=1)
+        y, self.state = self._model.predict(array[:, None], initial_state=self.state, return_state=True, threads=1)
         return y.reshape(self._batch, -1)

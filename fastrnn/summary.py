@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastrnn.layers import SimpleRNN
+from fastrnn.layers import Recurrent
 from fastrnn.network import Network
 
 
@@ -10,10 +10,11 @@ def table(network: Network) -> str:
     """Return layers, output shapes and numbers of parameters as Keras shows them."""
     rows = [("Layer (type)", "Output Shape", "Param #")]
     sequences = True
-    for name, layer, size in zip(network.names, network.layers, network.input_sizes, strict=True):
-        sequences = layer.return_sequences if isinstance(layer, SimpleRNN) else sequences
-        shape = f"(None, None, {layer.output_size})" if sequences else f"(None, {layer.output_size})"
-        rows.append((f"{name} ({type(layer).__name__})", shape, f"{layer.count_params(size):,}"))
+    sizes = zip(network.input_sizes, network.widths[1:], strict=True)
+    for name, layer, (inputs, outputs) in zip(network.names, network.layers, sizes, strict=True):
+        sequences = layer.return_sequences if isinstance(layer, Recurrent) else sequences
+        shape = f"(None, None, {outputs})" if sequences else f"(None, {outputs})"
+        rows.append((f"{name} ({type(layer).__name__})", shape, f"{layer.count_params(inputs):,}"))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
     bar = "=" * len(lines[0])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fastrnn import checks
 from fastrnn.kernels.product import ROW_UNIT
+from fastrnn.kernels.vector import LANES_OF
+from fastrnn.layers import Embedding, OneHot, Unidirectional
 from fastrnn.network import Network
 from fastrnn.team import available_threads
 
@@ -12,6 +16,10 @@ WORK_PER_THREAD = 500_000
 
 SHARD_ROWS = 16
 """Rows of a shard, about: enough to fill the register tiles twice."""
+
+
+SPLIT_BYTES = 2**19
+"""Size of a recurrent kernel from which threads share out its columns."""
 
 
 def shards_of(network: Network, rows: int, steps: int) -> int:
@@ -26,8 +34,27 @@ def shards_of(network: Network, rows: int, steps: int) -> int:
 
 def _is_light(network: Network, rows: int, steps: int) -> bool:
     """Whether the weights are few beside the states of a minibatch."""
-    states = rows * steps * sum(layer.units for layer in network.layers[: network.recurrent_layers])
+    states = rows * steps * sum(cell.layer.units for cell in network.cells)
     return 4 * -(-rows // SHARD_ROWS) * network.flat.size <= states
+
+
+def splits_units(layer: Unidirectional, dtype: str, threads: int) -> bool:
+    """Whether threads that work on one minibatch share out a layer's units instead of its rows.
+
+    Where the weights outgrow the second cache level, each thread had better read its own part of them, at the price of
+    a meeting a step. Units are shared out in whole vectors.
+    """
+    lanes = LANES_OF[dtype]
+    size = layer.gates * layer.units**2 * np.dtype(dtype).itemsize
+    return layer.units % lanes == 0 and layer.units // lanes >= 2 * threads and size > SPLIT_BYTES
+
+
+def _step_work(network: Network) -> int:
+    """Multiply-adds of a forward step: the weights, but for a matrix of which ids pick rows."""
+    ids = network.layers[0].count_params(network.input_size) if isinstance(network.layers[0], Embedding) else 0
+    if isinstance(network.layers[0], OneHot):
+        ids = sum(cell.layer.gates * cell.layer.units for cell in network.layers[1].cells) * network.input_size
+    return network.count - ids
 
 
 def choose_threads(threads: int | None, network: Network, rows: int, steps: int, trains: bool = False) -> int:
@@ -41,7 +68,7 @@ def choose_threads(threads: int | None, network: Network, rows: int, steps: int,
     if threads is not None:
         most = checks.positive_int("threads", threads)
     else:
-        most = max(1, min(available_threads(), network.count * rows * steps // WORK_PER_THREAD))
+        most = max(1, min(available_threads(), _step_work(network) * rows * steps // WORK_PER_THREAD))
     if trains and _is_light(network, rows, steps):
         return min(most, shards_of(network, rows, steps))
     return min(most, -(-rows // (2 * ROW_UNIT)))

@@ -17,7 +17,7 @@ from fastrnn import checks
 from fastrnn.callbacks import Callback, Each, ProgressBar
 from fastrnn.history import History
 from fastrnn.kernels.losses import LOSSES
-from fastrnn.model import ROWS, Sequential
+from fastrnn.model import ROWS, Sequential, check_recompute
 from fastrnn.optimizers import Adam, Optimizer
 from fastrnn.plan import Data, Plan, Training
 from fastrnn.team import Team
@@ -44,7 +44,9 @@ class Trainer:
         None is full
     tbptt_update : "sequence" sums the gradients of a sequence's pieces and updates once, "chunk" after each piece
     threads : how many at most; None chooses by the work
-    seed : of the shuffling
+    seed : of the shuffling and of dropout
+    recompute : "sqrt" keeps the states of about sqrt(T) steps at a time and computes the others again on the way back:
+        full back-propagation over long sequences in little memory; None keeps all
 
     The result does not depend on the number of threads.
 
@@ -70,6 +72,7 @@ class Trainer:
         tbptt_update: str = "sequence",
         threads: int | None = None,
         seed: int = 0,
+        recompute: str | None = None,
     ) -> None:
         if not isinstance(model, Sequential):
             raise TypeError(f"model is {model!r}; expected a Sequential")
@@ -87,7 +90,14 @@ class Trainer:
             optimizer=self.optimizer,
             clip_value=checks.positive("clip_value", clip_value),
             clip_norm=checks.positive("clip_norm", clip_norm),
+            dropout_seed=checks.seed(seed),
+            recompute=check_recompute(recompute, tbptt, model.reads_backwards),
         )
+        if self.training.online and model.reads_backwards:
+            raise ValueError(
+                "tbptt_update='chunk' with a layer that reads backwards, which needs the whole sequence first; "
+                "expected 'sequence'"
+            )
         if threads is not None:
             checks.positive_int("threads", threads)
         self.threads = threads
@@ -115,7 +125,7 @@ class Trainer:
 
         Parameters
         ----------
-        x : (N, T, F)
+        x : (N, T, F), or (N, T) ids for a model that begins with Embedding or OneHot
         y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
         epochs, batch_size : whole numbers from 1 up; the last minibatch of an epoch may be smaller
         validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)
@@ -149,8 +159,13 @@ class Trainer:
                 f"carry_state=True with shuffle={shuffle} and {samples} sequences in batches of {rows}; "
                 f"expected shuffle=False and a number of sequences that batch_size divides"
             )
+        if carry_state and (model.reads_backwards or self.training.recompute):
+            what = "a layer that reads backwards" if model.reads_backwards else "recompute"
+            raise ValueError(
+                f"carry_state=True with {what}; expected carry_state=False, or a model and trainer without it"
+            )
         listeners = _listeners(callbacks)
-        model.build(data.x.shape[2])
+        model.build_for(data.x)
         if verbose or (verbose is None and sys.stderr.isatty()):
             listeners.append(ProgressBar())
         if not self._fitting.acquire(blocking=False):
@@ -197,7 +212,7 @@ class Trainer:
     ) -> dict[str, float]:
         """Compute loss and metrics without training; arguments and errors as in `fit`."""
         data = self._data(x, y, sample_weight, lengths)
-        self.model.build(data.x.shape[2])
+        self.model.build_for(data.x)
         return self._evaluate(data)
 
     # ------------------------------------------------------------------------------------------ inside
@@ -205,8 +220,8 @@ class Trainer:
     def _data(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, lengths: ArrayLike | None) -> Data:
         """Check the data."""
         model = self.model
-        x = checks.sequences(x, model.input_size, model.dtype)
-        samples, steps, _ = x.shape
+        x = model.check_input(x)
+        samples, steps = x.shape[:2]
         every_step, outputs = model.output_form
         return Data(
             x,
@@ -232,7 +247,7 @@ class Trainer:
                 )
             given = [*validation_data, None, None][:4]
             held_out = self._data(given[0], given[1], given[2], given[3])
-            if held_out.x.shape[2] != data.x.shape[2]:
+            if held_out.x.shape[2:] != data.x.shape[2:]:
                 raise ValueError(
                     f"x of validation_data has shape {held_out.x.shape}; expected (N, T, {data.x.shape[2]}): "
                     f"as many features as x"

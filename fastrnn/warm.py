@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from fastrnn.layers import Dense, SimpleRNN
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
 from fastrnn.model import Sequential
 from fastrnn.optimizers import SGD, Adam
 from fastrnn.trainer import Trainer
@@ -21,10 +21,20 @@ def warmup(dtype: str = "float32") -> float:
         ``dtype`` is neither "float32" nor "float64".
     """
     start = time.perf_counter()
-    x = np.zeros((2, 3, 1))
-    y = np.zeros((2, 1))
-    for optimizer in (Adam(), SGD()):
-        model = Sequential([SimpleRNN(2), Dense(1)], dtype=dtype)
-        Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(x, y, epochs=1, verbose=0)
-    model.predict(x)
+    ids, y = np.zeros((2, 3), np.int64), np.zeros((2, 1))
+    for kind in (SimpleRNN, LSTM, GRU):
+        stack = [
+            Embedding(2, 2),
+            kind(2, return_sequences=True, recurrent_dropout=0.5),
+            Dropout(0.5),
+            kind(2, return_sequences=True, go_backwards=True),
+            Bidirectional(kind(2)),
+            Dense(1),
+        ]
+        model = Sequential(stack, dtype=dtype)
+        for optimizer in (Adam(), SGD()):
+            Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(ids, y, epochs=1, verbose=0)
+        model.predict(ids)
+    model = Sequential([SimpleRNN(2), Dense(1)], dtype=dtype)
+    model.gradients(np.zeros((2, 3, 1)), y, recompute="sqrt")
     return time.perf_counter() - start

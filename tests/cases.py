@@ -29,22 +29,46 @@ class Case(NamedTuple):
         return f"{self.cell}-B{self.B}-T{self.T}-I{self.I}-H{self.H}-{self.dtype}"
 
     @property
-    def flops(self) -> int:
-        """Floating-point operations of the products of one training step; a multiply-add counts as two.
+    def forward_flops(self) -> int:
+        """Floating-point operations of the products of one forward pass, 2BT·G(IH + H²): a multiply-add counts as two.
 
-        Forward 2BT·G(IH + H²), backward 2BT·G(IH + 2H²): the backward pass needs the gradients of both kernels and of
-        the state, but none of x. Activations, the dense layer, loss and update are left out.
+        Activations and the dense layer are left out.
         """
-        rows = 2 * self.B * self.T * GATES[self.cell]
-        return rows * (self.I * self.H + self.H**2) + rows * (self.I * self.H + 2 * self.H**2)
+        return 2 * self.B * self.T * GATES[self.cell] * (self.I * self.H + self.H**2)
+
+    @property
+    def training_flops(self) -> int:
+        """Floating-point operations of the products of one training step, forward and backward.
+
+        Backward 2BT·G(IH + 2H²): the gradients of both kernels and of the state are needed, but none of x.
+        """
+        return 2 * self.forward_flops + 2 * self.B * self.T * GATES[self.cell] * self.H**2
+
+    @property
+    def recurrent_bytes(self) -> int:
+        """Size of the recurrent kernel, which every time step reads once, forward and again backward."""
+        return GATES[self.cell] * self.H**2 * np.dtype(self.dtype).itemsize
 
 
 GRID = (
     Case("SimpleRNN", 1, 8, 2, 16),
-    Case("SimpleRNN", 1, 100, 1, 16),
     Case("SimpleRNN", 1, 50, 1, 100),
+    Case("SimpleRNN", 1, 100, 1, 16),
     Case("SimpleRNN", 32, 50, 1, 32),
+    Case("LSTM", 1, 100, 8, 32),
+    Case("GRU", 1, 128, 64, 128),
+    Case("LSTM", 32, 24, 19, 32),
+    Case("LSTM", 32, 48, 24, 40),
+    Case("GRU", 32, 168, 8, 64),
+    Case("LSTM", 256, 120, 7, 32),
+    Case("LSTM", 64, 168, 16, 128),
+    Case("LSTM", 50, 50, 128, 128),
+    Case("GRU", 64, 100, 128, 256),
+    Case("LSTM", 64, 50, 256, 256),
+    Case("LSTM", 16, 25, 512, 512),
     Case("SimpleRNN", 64, 50, 512, 512),
+    Case("LSTM", 8, 1000, 16, 64),
+    Case("LSTM", 64, 25, 512, 512),
 )
 
 

@@ -69,10 +69,29 @@ def test_every_bit_of_the_weights_is_kept(path):
             fr.Dense(1, name="dense_1"),
         ],
         [fr.SimpleRNN(2), fr.Dense(2, "sigmoid", bias_initializer=Constant(1)), fr.Dense(1)],
+        [fr.LSTM(3, "relu", None, unit_forget_bias=False, dropout=0.25, recurrent_dropout=0.5, name="top")],
+        [fr.Dense(2), fr.Dropout(0.1), fr.GRU(3, return_sequences=True), fr.GRU(2, reset_after=False, use_bias=False)],
+        [fr.SimpleRNN(3, return_sequences=True, go_backwards=True), fr.Dense(1), fr.LSTM(2), fr.Dropout(0.5)],
+        [fr.Bidirectional(fr.LSTM(3, return_sequences=True)), fr.Bidirectional(fr.GRU(2), "ave", name="both")],
     ],
 )
-def test_every_kind_of_stack(path, layers):
-    model = fr.Sequential(layers, input_size=1)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_kind_of_stack(path, layers, dtype):
+    model = fr.Sequential(layers, input_size=1, dtype=dtype, seed=5)
+    model.set_weights([np.pi * (1 + weight) for weight in model.get_weights()])
+    model.save(path)
+    assert_same(fr.load(path), model)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [fr.Embedding(7, 2, embeddings_initializer=Normal(0.5)), fr.Dropout(0.2), fr.LSTM(3), fr.Dense(7)],
+        [fr.OneHot(7), fr.Bidirectional(fr.SimpleRNN(2), "mul"), fr.Dense(1)],
+    ],
+)
+def test_stacks_that_take_ids(path, layers):
+    model = fr.Sequential(layers, input_size=7)
     model.save(path)
     assert_same(fr.load(path), model)
 
@@ -142,6 +161,39 @@ def test_a_model_without_weights(path):
     with pytest.raises(ValueError, match="no weights yet; expected input_size"):
         fr.Sequential([fr.SimpleRNN(2)]).save(path)
     assert not path.exists()
+
+
+FIRST_VERSION = (
+    '{"type":"model","layers":[{"type":"SimpleRNN","units":2,"activation":"relu","name":"low","use_bias":true,'
+    '"kernel_initializer":"glorot_uniform","bias_initializer":"zeros","return_sequences":true,'
+    '"recurrent_initializer":"identity"},{"type":"SimpleRNN","units":1,"activation":"tanh","name":null,'
+    '"use_bias":false,"kernel_initializer":"glorot_uniform","bias_initializer":"zeros","return_sequences":false,'
+    '"recurrent_initializer":"orthogonal"},{"type":"Dense","units":1,"activation":"linear","name":null,'
+    '"use_bias":true,"kernel_initializer":"glorot_uniform","bias_initializer":{"type":"Constant","value":0.5}}],'
+    '"input_size":1,"dtype":"float32","seed":0,"fastrnn":"0.1.0","extra":{"a":1}}'
+)
+"""The header as the first version wrote it, when SimpleRNN and Dense were all there was."""
+
+
+def test_a_file_of_the_first_version(path):
+    expected = fr.Sequential(
+        [
+            fr.SimpleRNN(2, "relu", return_sequences=True, name="low", recurrent_initializer="identity"),
+            fr.SimpleRNN(1, use_bias=False),
+            fr.Dense(1, bias_initializer=Constant(0.5)),
+        ],
+        input_size=1,
+    )
+    body = np.arange(expected.count_params(), dtype="<f4")
+    arrays, end = [], 0
+    for name, view in expected.parameters().items():
+        view[...] = body[end // 4 : end // 4 + view.size].reshape(view.shape)
+        arrays.append(entry(name, "F32", list(view.shape), end, end + view.nbytes))
+        end += view.nbytes
+    forge(path, FIRST_VERSION, arrays=",".join(arrays), body=body.tobytes())
+    loaded, extra = load_model(path)
+    assert_same(loaded, expected)
+    assert extra == {"a": 1}
 
 
 # ---------------------------------------------------------------------------------------------- failures while saving
@@ -241,6 +293,18 @@ RNN = {"type": "SimpleRNN", "units": 2}
         {"layers": [RNN, RNN]},
         {"layers": [RNN | {"name": "a"}, RNN | {"name": "a"}]},
         {"layers": [{"type": "Dense", "units": 2}]},
+        {"layers": [RNN | {"dropout": 1.0}]},
+        {"layers": [RNN | {"go_backwards": 1}]},
+        {"layers": [RNN | {"type": "LSTM"}]},
+        {"layers": [RNN | {"type": "GRU"}]},
+        {"layers": [{"type": "Bidirectional", "layer": RNN}]},
+        {"layers": [{"type": "Bidirectional", "layer": {"type": "Bidirectional", "layer": RNN}}]},
+        {"layers": [RNN, {"type": "OneHot", "vocabulary": 2}]},
+        {"layers": [RNN, {"type": "Dropout", "rate": -1}]},
+        {"layers": [{"type": "OneHot", "vocabulary": 2}, RNN]},
+        {"layers": [{"type": "OneHot", "vocabulary": 1}, RNN], "input_size": 2},
+        {"layers": [{"type": "OneHot", "vocabulary": 1}, {"type": "Dropout", "rate": 0.5}, RNN]},
+        {"layers": [{"type": "Embedding", "vocabulary": 10**15, "size": 1}, RNN]},
         {"layers": [RNN] * 100_000},
         {"input_size": 0},
         {"input_size": -1},
@@ -276,6 +340,35 @@ def test_a_hostile_description(path, change):
     assert fr.load(path).count_params() == 8
     forge(path, msgspec.json.encode(header | change).decode(), arrays=",".join(arrays), body=body)
     assert_refused(path)
+
+
+BOTH = [fr.OneHot(5), fr.Bidirectional(fr.LSTM(3)), fr.Dense(2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"input_size": 6}, "input_size is 6; expected 5, the vocabulary"),
+        ({"layers": [fr.OneHot(6), *BOTH[1:]], "input_size": 6}, r"forward.kernel .*\(5, 12\); expected .*\(6, 12\)"),
+        ({"layers": [BOTH[0], fr.LSTM(3), BOTH[2]]}, r"no array 'lstm\."),
+        ({"layers": [BOTH[0], fr.Bidirectional(fr.GRU(4)), BOTH[2]]}, "bidirectional"),
+        ({"layers": [BOTH[0], fr.Bidirectional(fr.LSTM(3), "sum"), BOTH[2]]}, r"dense.kernel .*\(6, 2\)"),
+        ({"layers": [BOTH[0], fr.Bidirectional(fr.LSTM(3), name="b"), BOTH[2]]}, r"no array 'b\."),
+        (
+            {"layers": [BOTH[0], fr.Bidirectional(fr.LSTM(3, use_bias=False)), BOTH[2]]},
+            r"an array '\S*\.bias'; expected only",
+        ),
+        ({"layers": [BOTH[0], fr.Dropout(0.5), *BOTH[1:]]}, "layer 1 .Dropout. is above a OneHot"),
+        ({"layers": [*BOTH, BOTH[0]]}, "layer 3 .OneHot. takes ids"),
+    ],
+)
+def test_layers_that_are_not_those_of_the_arrays(path, change, match):
+    model = fr.Sequential(BOTH, input_size=5)
+    header = model_header(model)
+    write_tensors(path, model.parameters(), header)
+    assert_same(fr.load(path), model)
+    write_tensors(path, model.parameters(), msgspec.structs.replace(header, **change))
+    assert_refused(path, match)
 
 
 def test_no_file_and_a_folder(tmp_path):

@@ -82,13 +82,45 @@ def test_settings(given: Given, case: str) -> None:
 
 MODELS: dict[str, tuple[Callable[[], Any], Refusal, list[str]]] = {
     "no layers": (lambda: fr.Sequential([]), V, ["no layers", "SimpleRNN(32)"]),
-    "dense first": (lambda: fr.Sequential([fr.Dense(1)]), V, ["layer 0 is Dense", "recurrent layer"]),
-    "recurrent above dense": (
-        lambda: fr.Sequential([fr.SimpleRNN(2), fr.Dense(1), fr.SimpleRNN(2)]), V, ["layer 2 is SimpleRNN above Dense"]
+    "dense alone": (lambda: fr.Sequential([fr.Dense(1)]), V, ["no recurrent layer, only Dense", "SimpleRNN(32)"]),
+    "ids alone": (lambda: fr.Sequential([fr.OneHot(9)]), V, ["no recurrent layer, only OneHot", "SimpleRNN(32)"]),
+    "nothing recurrent": (
+        lambda: fr.Sequential([fr.Embedding(9, 2), fr.Dropout(0.5), fr.Dense(1)]), V,
+        ["no recurrent layer, only Embedding, Dropout, Dense"],
     ),
     "last step below": (
-        lambda: fr.Sequential([fr.SimpleRNN(2), fr.SimpleRNN(2)]), V,
-        ["layer 1 reads sequences", "return_sequences=True in layer 0"],
+        lambda: fr.Sequential([fr.SimpleRNN(2), fr.LSTM(2)]), V,
+        ["layer 1 (LSTM) reads sequences", "layer 0 (SimpleRNN)", "return_sequences=True in layer 0"],
+    ),
+    "last step below dense": (
+        lambda: fr.Sequential([fr.Dense(3), fr.GRU(2), fr.Dense(1), fr.Dropout(0.5), fr.SimpleRNN(2)]), V,
+        ["layer 4 (SimpleRNN) reads sequences", "layer 1 (GRU)", "return_sequences=True in layer 1"],
+    ),
+    "last step of both directions": (
+        lambda: fr.Sequential([fr.Bidirectional(fr.LSTM(2)), fr.Bidirectional(fr.LSTM(2))]), V,
+        ["layer 1 (Bidirectional) reads sequences", "return_sequences=True in layer 0's layer"],
+    ),
+    "embedding above": (
+        lambda: fr.Sequential([fr.Dense(2), fr.Embedding(9, 2), fr.LSTM(2)]), V,
+        ["layer 1 (Embedding) takes ids", "first", "move it"],
+    ),
+    "ids twice": (
+        lambda: fr.Sequential([fr.OneHot(9), fr.Embedding(9, 2), fr.LSTM(2)]), V, ["layer 1 (Embedding) takes ids"]
+    ),
+    "one-hot above": (
+        lambda: fr.Sequential([fr.LSTM(2, return_sequences=True), fr.OneHot(9)]), V, ["layer 1 (OneHot) takes ids"]
+    ),
+    "dense on one-hot": (
+        lambda: fr.Sequential([fr.OneHot(9), fr.Dense(2), fr.LSTM(2)]), V,
+        ["layer 1 (Dense) is above a OneHot", "a recurrent layer", "Embedding"],
+    ),
+    "dropout on one-hot": (
+        lambda: fr.Sequential([fr.OneHot(9), fr.Dropout(0.5), fr.LSTM(2)]), V,
+        ["layer 1 (Dropout) is above a OneHot", "the recurrent layer's dropout"],
+    ),
+    "vocabulary": (
+        lambda: fr.Sequential([fr.Embedding(9, 2), fr.LSTM(2)], input_size=2), V,
+        ["input_size is 2", "expected 9", "leave input_size out"],
     ),
     "no layer": (lambda: fr.Sequential([fr.SimpleRNN(2), "dense"]), T, ["layer 1 is 'dense'", "Dense(1)"]),
     "a class": (lambda: fr.Sequential([fr.SimpleRNN]), T, ["layer 0 is", "SimpleRNN(32)"]),
@@ -106,6 +138,19 @@ MODELS: dict[str, tuple[Callable[[], Any], Refusal, list[str]]] = {
     "use_bias": (lambda: fr.Dense(2, use_bias=1), V, ["use_bias=1", "True or False"]),
     "return_sequences": (lambda: fr.SimpleRNN(2, return_sequences="no"), V, ["return_sequences='no'"]),
     "initializer": (lambda: fr.Dense(2, kernel_initializer="glorot"), V, ["kernel_initializer", "glorot_uniform"]),
+    "recurrent_activation": (lambda: fr.GRU(2, "tanh", "hard"), V, ["recurrent_activation='hard'", "tanh, sigmoid"]),
+    "dropout 1": (lambda: fr.LSTM(2, dropout=1), V, ["LSTM has dropout=1", "from 0 up to 1, and below it"]),
+    "rate": (lambda: fr.Dropout(-0.1), V, ["Dropout has rate=-0.1", "from 0 up to 1, and below it"]),
+    "vocabulary 0": (lambda: fr.OneHot(0), V, ["OneHot has vocabulary=0", "from 1 up"]),
+    "size 0": (lambda: fr.Embedding(9, 0), V, ["Embedding has size=0", "from 1 up"]),
+    "backwards in both directions": (
+        lambda: fr.Bidirectional(fr.LSTM(2, go_backwards=True)), V, ["go_backwards=True", "leave go_backwards out"]
+    ),
+    "name in both directions": (
+        lambda: fr.Bidirectional(fr.LSTM(2, name="a")), V, ["name='a'", "Bidirectional(..., name='a')"]
+    ),
+    "dense in both directions": (lambda: fr.Bidirectional(fr.Dense(2)), T, ["layer=Dense", "LSTM(32)"]),
+    "merge_mode": (lambda: fr.Bidirectional(fr.GRU(2), "max"), V, ["merge_mode='max'", "concat, sum, mul, ave"]),
     "layer name": (lambda: fr.Dense(2, name="a.b"), V, ["name='a.b'", "without '.'"]),
     "learning rate 0": (lambda: fr.SGD(0.0), V, ["SGD has learning_rate=0.0", "above 0"]),
     "learning rate NaN": (lambda: fr.Adam(np.nan), V, ["Adam has learning_rate=nan", "above 0"]),

@@ -27,7 +27,7 @@ FLOORS = {
     "kernels": Floor({"kernels"}, set()),
     "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings", "team"}, set()),
     "model": Floor(
-        {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "stream", "summary"}
+        {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "states", "stream", "summary"}
         | {"compiling", "threads"},
         {"ground", "kernels"},
     ),

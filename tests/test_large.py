@@ -60,7 +60,9 @@ def test_large_shapes(dtype: str, shape: Shape) -> None:
     lengths = rng.integers(0, T + 1, B) if shape.lengths else None
     states = [rng.standard_normal((B, size)).astype(dtype) for size in shape.units]
     loss, fast = model.gradients(x, y, "mse", None, lengths, states, shape.tbptt, wants=("x", "initial_state"))
-    slow = reference.gradients(describe(stack), model.get_weights(), x, y, "mse", None, lengths, states, shape.tbptt)
+    slow = reference.gradients(
+        [describe(layer) for layer in stack], model.get_weights(), x, y, "mse", None, lengths, states, shape.tbptt
+    )
     bound = BOUNDS[dtype]
     assert loss == pytest.approx(slow.loss, rel=bound)
     scale = max(float(np.abs(g).max()) for g in slow.weights)
@@ -71,7 +73,9 @@ def test_large_shapes(dtype: str, shape: Shape) -> None:
     for a, b in zip(found, slow.initial_state, strict=True):
         assert_close(a, b, bound, scale)
     outputs, final = model.predict(x, lengths, states, return_state=True)
-    slow_outputs, slow_final = reference.predict(describe(stack), model.get_weights(), x, lengths, states)
+    slow_outputs, slow_final = reference.predict(
+        [describe(layer) for layer in stack], model.get_weights(), x, lengths, states
+    )
     assert_close(outputs, slow_outputs, bound, scale=1.0)
     for a, b in zip(final if depth > 1 else [final], slow_final, strict=True):
         assert_close(a, b, bound, scale=1.0)

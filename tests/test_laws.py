@@ -91,7 +91,7 @@ def test_a_batch_of_one_is_a_slice(dtype: str, every_step: bool) -> None:
 def test_the_batch_size_of_predict_does_not_matter(dtype: str, every_step: bool, batch_size: int) -> None:
     model, x, _ = make_batch(dtype, every_step=every_step)
     lengths = np.arange(11) % 9
-    initial = [np.full((11, size), 0.3) for size in model.state_sizes]
+    initial = [np.full((11, *size), 0.3) for size in model.state_sizes]
     expected = model.predict(x, lengths, initial, return_state=True)
     assert_near(model.predict(x, lengths, initial, return_state=True, batch_size=batch_size), expected)
 
@@ -229,7 +229,7 @@ def test_gradients_change_nothing_in_the_model(dtype: str) -> None:
 def test_what_goes_in_is_only_read(dtype: str) -> None:
     batch = make_batch(dtype)
     lengths, weights = np.arange(11) % 9, np.ones(11)
-    initial = [np.ones((11, size), dtype) for size in batch.model.state_sizes]
+    initial = [np.ones((11, *size), dtype) for size in batch.model.state_sizes]
     for array in (batch.x, batch.y, lengths, weights, *initial):
         array.setflags(write=False)
     y = batch.model.predict(batch.x, lengths, initial)

@@ -169,6 +169,7 @@ def transposed_product(dtype: str, inputs: int, columns: int, terms: int, cuts: 
             width,
             pointer(out),
             columns,
+            columns,
             first,
             last,
             terms,

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastrnn import reference
 from fastrnn.reference.activations import ACTIVATIONS, sigmoid
+from fastrnn.reference.arrays import counted_steps
 from fastrnn.reference.clipping import clip_norm, clip_value
 from fastrnn.reference.dense import dense_backward, dense_forward
 from fastrnn.reference.elman import elman_backward, elman_forward
@@ -66,7 +67,7 @@ def test_sigmoid_keeps_its_tail_and_never_overflows():
 
 
 def test_keras_worked_example():
-    states = elman_forward(
+    tape = elman_forward(
         [[[1, 3], [1, 1], [2, 3]]],
         [[1, 0, 2], [2, 1, 3]],
         [[1, 2, 1], [1, 0, 1], [0, 1, 0]],
@@ -75,16 +76,16 @@ def test_keras_worked_example():
         None,
         "linear",
     )
-    assert_array_equal(states, [[[0, 0, 0], [7, 3, 12], [13, 27, 16], [48, 45, 54]]])
+    assert_array_equal(tape, [[[[0, 0, 0], [7, 3, 12], [13, 27, 16], [48, 45, 54]]]])
 
 
 def test_shapes_and_dtypes_are_those_of_the_docstrings(rng):
     x, kernel, recurrent_kernel, bias, state = (
         rng.standard_normal(shape, dtype=np.float32) for shape in [(3, 5, 2), (2, 4), (4, 4), (4,), (3, 4)]
     )
-    states = elman_forward(x, kernel, recurrent_kernel, bias, state, None, "tanh")
-    d_all = elman_backward(x, kernel, recurrent_kernel, states, np.ones((3, 5, 4)), None, "tanh")
-    assert states.shape == (3, 6, 4)
+    tape = elman_forward(x, kernel, recurrent_kernel, bias, state, None, "tanh")
+    d_all = elman_backward(x, kernel, recurrent_kernel, tape, np.ones((3, 5, 4)), None, "tanh")
+    assert tape.shape == (1, 3, 6, 4)
     assert [d.shape for d in d_all] == [(2, 4), (4, 4), (4,), (3, 5, 2), (3, 4)]
     for rows in [(3,), (3, 5)]:
         x = rng.standard_normal((*rows, 2), dtype=np.float32)
@@ -92,15 +93,16 @@ def test_shapes_and_dtypes_are_those_of_the_docstrings(rng):
         d_dense = dense_backward(x, kernel, y, y, "linear")
         assert y.shape == (*rows, 4)
         assert [d.shape for d in d_dense] == [(2, 4), (4,), (*rows, 2)]
-    assert all(array.dtype == np.float64 for array in (states, y, *d_all, *d_dense))
+    assert all(array.dtype == np.float64 for array in (tape, y, *d_all, *d_dense))
 
 
 def test_a_step_past_the_length_leaves_the_state(rng):
     x, kernel, recurrent_kernel, bias, state = (
         rng.standard_normal(shape) for shape in [(3, 5, 2), (2, 4), (4, 4), (4,), (3, 4)]
     )
-    states = elman_forward(x, kernel, recurrent_kernel, bias, state, [5, 2, 0], "tanh")
-    every = elman_forward(x, kernel, recurrent_kernel, bias, state, None, "tanh")
+    counts = counted_steps([5, 2, 0], 3, 5)
+    (states,) = elman_forward(x, kernel, recurrent_kernel, bias, state, counts, "tanh")
+    (every,) = elman_forward(x, kernel, recurrent_kernel, bias, state, None, "tanh")
     assert_array_equal(states[0], every[0])
     assert_array_equal(states[1, :3], every[1, :3])
     assert_array_equal(states[1, 3:], every[1, [2, 2, 2]])

@@ -7,6 +7,13 @@ from numpy.testing import assert_allclose
 from fastrnn.reference.model import gradients, online_gradients, predict
 
 STEPS = 7
+CELLS = {
+    "r": {"kind": "simple_rnn"},
+    "l": {"kind": "lstm"},
+    "g": {"kind": "gru"},
+    "b": {"kind": "gru", "reset_after": False},
+}
+GATES = {"r": 1, "l": 4, "g": 3, "b": 3}
 
 
 def central_differences(f, arrays, step=1e-6):
@@ -32,21 +39,21 @@ def assert_all_close(actual, desired):
 
 
 def make_stack(rng, kinds, activation, dense_activation, *, sequences, use_bias=True):
-    """Layers of the kinds ("r" or "d") on 2 inputs, with 3, 2, 3, ... units, and their weights."""
-    last = max(i for i, kind in enumerate(kinds) if kind == "r")
+    """Layers of the kinds (keys of CELLS, or "d") on 2 inputs, with 3, 2, 3, ... units, and their weights."""
+    last = max(i for i, kind in enumerate(kinds) if kind in CELLS)
     layers, weights, below = [], [], 2
     for i, kind in enumerate(kinds):
         units = 3 - i % 2
-        if kind == "r":
-            layer = {"kind": "simple_rnn", "activation": activation, "return_sequences": sequences or i < last}
-            shapes = [(below, units), (units, units)]
+        if kind in CELLS:
+            layer = {**CELLS[kind], "activation": activation, "return_sequences": sequences or i < last}
+            shapes = [(below, GATES[kind] * units), (units, GATES[kind] * units)]
         else:
             layer = {"kind": "dense", "activation": dense_activation}
             shapes = [(below, units)]
         layers.append({**layer, "use_bias": use_bias})
         weights += [0.7 * rng.standard_normal(shape) for shape in shapes]
         if use_bias:
-            weights.append(0.3 * rng.standard_normal(units))
+            weights.append(0.3 * rng.standard_normal((*([2] if kind == "g" else []), shapes[0][1])))
         below = units
     return layers, weights, below
 
@@ -54,8 +61,12 @@ def make_stack(rng, kinds, activation, dense_activation, *, sequences, use_bias=
 def make_batch(rng, layers, outputs, *, sequences, steps=STEPS):
     x = rng.standard_normal((2, steps, 2))
     y = rng.standard_normal((2, steps, outputs) if sequences else (2, outputs))
-    states = [3 - i % 2 for i, layer in enumerate(layers) if layer["kind"] == "simple_rnn"]
-    return x, y, [rng.standard_normal((2, units)) for units in states]
+    states = [
+        rng.standard_normal((*([2] if layer["kind"] == "lstm" else []), 2, 3 - i % 2))
+        for i, layer in enumerate(layers)
+        if layer["kind"] != "dense"
+    ]
+    return x, y, states
 
 
 def weighted_loss(loss, output, y, sample_weight, lengths):
@@ -124,8 +135,8 @@ def truncated_by_definition(layers, weights, x, y, state, share, k1, k2):
     one, on frozen inputs. The share is that of one output element of one step.
     """
     steps = x.shape[1]
-    top = 1 + max(i for i, layer in enumerate(layers) if layer["kind"] == "simple_rnn")
-    count = sum((2 if layer["kind"] == "simple_rnn" else 1) + layer["use_bias"] for layer in layers[:top])
+    top = 1 + max(i for i, layer in enumerate(layers) if layer["kind"] != "dense")
+    count = sum((1 if layer["kind"] == "dense" else 2) + layer["use_bias"] for layer in layers[:top])
     hidden = predict(layers[:top], weights[:count], x, initial_state=state)[0]
     total = [np.zeros_like(array) for array in [*weights, x, *state]]
     previous = 0
@@ -154,7 +165,10 @@ def truncated_by_definition(layers, weights, x, y, state, share, k1, k2):
 
 
 @pytest.mark.parametrize("k", [(1, 1), (2, 2), (3, 5), (2, 3), (4, 2), (3, 1), (5, 9), (9, 3)])
-@pytest.mark.parametrize(("kinds", "sequences"), [("rd", True), ("rd", False), ("rrd", True), ("rdr", True)])
+@pytest.mark.parametrize(
+    ("kinds", "sequences"),
+    [("rd", True), ("rd", False), ("rrd", True), ("rdr", True), ("ld", True), ("gd", False), ("bl", True)],
+)
 def test_truncated_gradients_are_those_of_frozen_states(kinds, sequences, k):
     rng = np.random.default_rng(11)
     layers, weights, outputs = make_stack(rng, kinds, "tanh", "sigmoid", sequences=sequences)
@@ -166,13 +180,13 @@ def test_truncated_gradients_are_those_of_frozen_states(kinds, sequences, k):
     for n, length in enumerate(lengths):
         row = slice(n, n + 1)
         target = y[row, :length] if sequences else y[row]
-        own_state = [each[row].copy() for each in state]
+        own_state = [each[..., row, :].copy() for each in state]
         own = truncated_by_definition(layers, weights, x[row, :length].copy(), target, own_state, share[n], *k)
         for d, part in zip(desired, own, strict=False):
             d += part
         d_x, d_state = own[len(weights)], own[len(weights) + 1 :]
         assert_allclose(result.x[row, :length], d_x, rtol=1e-6, atol=1e-9)
-        assert_all_close([d[row] for d in result.initial_state], d_state)
+        assert_all_close([d[..., row, :] for d in result.initial_state], d_state)
     assert_all_close(result.weights, desired)
 
 

@@ -1,4 +1,4 @@
-"""The reference against PyTorch: the cell and its gradients, truncation by detaching, clipping, optimizers."""
+"""The reference against PyTorch: the cells and their gradients, truncation by detaching, clipping, optimizers."""
 
 import numpy as np
 import pytest
@@ -9,33 +9,87 @@ from fastrnn.reference.training import apply_update, start_training, train_step
 
 torch = pytest.importorskip("torch")
 
+CELLS = [
+    {"kind": "simple_rnn", "activation": "tanh"},
+    {"kind": "simple_rnn", "activation": "relu"},
+    {"kind": "lstm"},
+    {"kind": "gru"},
+]
+
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(5)
 
 
-def make_network(activation, *, layers):
-    """A torch stack on 2 inputs with 4 units a layer, a linear map to 3 outputs, and the same for the reference."""
+def make_network(cell, *, layers, bidirectional=False):
+    """A torch stack on 2 inputs with 4 units a cell, a linear map to 3 outputs, and the same for the reference."""
     torch.manual_seed(1)
-    rnn = torch.nn.RNN(2, 4, num_layers=layers, nonlinearity=activation, batch_first=True, dtype=torch.float64)
-    linear = torch.nn.Linear(4, 3, dtype=torch.float64)
-    for i in range(layers):
+    make = {"simple_rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell["kind"]]
+    extra = {"nonlinearity": cell["activation"]} if cell["kind"] == "simple_rnn" else {}
+    rnn = make(2, 4, num_layers=layers, batch_first=True, bidirectional=bidirectional, dtype=torch.float64, **extra)
+    linear = torch.nn.Linear(8 if bidirectional else 4, 3, dtype=torch.float64)
+    if cell["kind"] != "gru":
         # One bias here, two there: only their sum matters, and the gradients of both are the same.
-        torch.nn.init.zeros_(getattr(rnn, f"bias_hh_l{i}")).requires_grad_(requires_grad=False)
-    recurrent = {"kind": "simple_rnn", "activation": activation, "use_bias": True, "return_sequences": True}
-    return rnn, linear, [*[recurrent] * layers, {"kind": "dense", "activation": "linear", "use_bias": True}]
+        for name, parameter in rnn.named_parameters():
+            if name.startswith("bias_hh"):
+                torch.nn.init.zeros_(parameter).requires_grad_(requires_grad=False)
+    recurrent = {**cell, "return_sequences": True}
+    if bidirectional:
+        recurrent = {"kind": "bidirectional", "layer": recurrent, "merge_mode": "concat"}
+    return rnn, linear, [*[recurrent] * layers, {"kind": "dense", "activation": "linear"}]
 
 
-def trained_parameters(rnn, linear):
-    """The torch parameters in Keras's order (not transposed)."""
-    names = ("weight_ih_l", "weight_hh_l", "bias_ih_l")
-    recurrent = [getattr(rnn, f"{name}{i}") for i in range(rnn.num_layers) for name in names]
-    return [*recurrent, linear.weight, linear.bias]
+def parameters_of(rnn, linear):
+    return [parameter for parameter in [*rnn.parameters(), *linear.parameters()] if parameter.requires_grad]
 
 
-def to_keras(tensors):
-    return [tensor.detach().numpy().T.copy() for tensor in tensors]
+def to_keras(rnn, linear, *, grad=False):
+    """The torch parameters, or their gradients, in Keras's layout: gates z r h in a GRU, whose biases are two rows."""
+
+    def array(parameter):
+        values = (parameter.grad if grad else parameter).detach().numpy().T.copy()
+        if isinstance(rnn, torch.nn.GRU) and parameter is not linear.weight and parameter is not linear.bias:
+            r, z, n = np.split(values, 3, axis=-1)
+            values = np.concatenate([z, r, n], axis=-1)
+        return values
+
+    weights = []
+    for i in range(rnn.num_layers):
+        for suffix in ["", "_reverse"][: 1 + rnn.bidirectional]:
+            parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            kernel, recurrent_kernel, bias, recurrent_bias = (getattr(rnn, f"{part}_l{i}{suffix}") for part in parts)
+            weights += [array(kernel), array(recurrent_kernel)]
+            two_biases = isinstance(rnn, torch.nn.GRU)
+            weights.append(np.stack([array(bias), array(recurrent_bias)]) if two_biases else array(bias))
+    return [*weights, array(linear.weight), array(linear.bias)]
+
+
+def to_torch_state(rnn, states):
+    """The reference's states, one entry a cell, as torch's: (cells, N, H), for an LSTM the pair of those of h and c."""
+    stacked = np.stack(states)
+    if isinstance(rnn, torch.nn.LSTM):
+        return tuple(torch.tensor(stacked[:, i].copy(), requires_grad=True) for i in range(2))
+    return torch.tensor(stacked, requires_grad=True)
+
+
+def from_torch_state(state):
+    """The reverse of `to_torch_state`."""
+    if isinstance(state, tuple):
+        return [np.stack(pair) for pair in zip(*(part.detach().numpy() for part in state), strict=True)]
+    return [*state.detach().numpy()]
+
+
+def d_of_torch_state(state):
+    return from_torch_state(tuple(part.grad for part in state) if isinstance(state, tuple) else state.grad)
+
+
+def detached(state):
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def make_states(rng, cell, cells):
+    return [rng.standard_normal((2, 3, 4) if cell["kind"] == "lstm" else (3, 4)) for _ in range(cells)]
 
 
 def assert_all_close(actual, desired):
@@ -44,40 +98,73 @@ def assert_all_close(actual, desired):
 
 
 @pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("layers", [1, 2])
-def test_forward_and_backward(rng, activation, layers, sequences):
-    rnn, linear, description = make_network(activation, layers=layers)
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_forward_and_backward(rng, cell, layers, sequences):
+    rnn, linear, description = make_network(cell, layers=layers)
     description[-2] = {**description[-2], "return_sequences": sequences}
-    x, state = rng.standard_normal((3, 6, 2)), rng.standard_normal((layers, 3, 4))
+    x, states = rng.standard_normal((3, 6, 2)), make_states(rng, cell, layers)
     y = rng.standard_normal((3, 6, 3) if sequences else (3, 3))
-    x_t, state_t = (torch.tensor(array, requires_grad=True) for array in (x, state))
-    h, final = rnn(x_t, state_t)
+    x_t, states_t = torch.tensor(x, requires_grad=True), to_torch_state(rnn, states)
+    h, final = rnn(x_t, states_t)
     output = linear(h if sequences else h[:, -1])
     loss = torch.nn.functional.mse_loss(output, torch.tensor(y))
     loss.backward()
-    parameters = trained_parameters(rnn, linear)
-    weights = to_keras(parameters)
-    predicted, final_state = predict(description, weights, x, initial_state=state)
+    weights = to_keras(rnn, linear)
+    predicted, final_state = predict(description, weights, x, initial_state=states)
     assert_allclose(predicted, output.detach(), rtol=1e-12, atol=1e-14)
-    assert_allclose(final_state, final.detach(), rtol=1e-12, atol=1e-14)
-    result = gradients(description, weights, x, y, initial_state=state)
+    assert_all_close(final_state, from_torch_state(final))
+    result = gradients(description, weights, x, y, initial_state=states)
     assert_allclose(result.loss, loss.item(), rtol=1e-12)
-    assert_all_close(result.weights, to_keras(parameter.grad for parameter in parameters))
-    assert_all_close([result.x, *result.initial_state], [x_t.grad, *state_t.grad])
+    assert_all_close(result.weights, to_keras(rnn, linear, grad=True))
+    assert_all_close([result.x, *result.initial_state], [x_t.grad, *d_of_torch_state(states_t)])
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_packed_sequences_in_either_direction(rng, cell, bidirectional, sequences):
+    """Two layers on rows of 4, 6 and 1 steps; the last output is that of both directions' final states."""
+    rnn, linear, description = make_network(cell, layers=2, bidirectional=bidirectional)
+    top = description[-2]
+    description[-2] = (
+        {**top, "layer": {**top["layer"], "return_sequences": sequences}}
+        if bidirectional
+        else {**top, "return_sequences": sequences}
+    )
+    lengths, directions = [4, 6, 1], 1 + bidirectional
+    x, states = rng.standard_normal((3, 6, 2)), make_states(rng, cell, 2 * directions)
+    y = rng.standard_normal((3, 6, 3) if sequences else (3, 3))
+    x_t, states_t = torch.tensor(x, requires_grad=True), to_torch_state(rnn, states)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x_t, lengths, batch_first=True, enforce_sorted=False)
+    packed, final = rnn(packed, states_t)
+    h, _ = torch.nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    final_h = final[0] if isinstance(final, tuple) else final
+    output = linear(h if sequences else torch.cat([*final_h[-directions:]], dim=-1))
+    counts = np.arange(6) < np.array(lengths)[:, None] if sequences else np.full(3, fill_value=True)
+    loss = torch.mean((output[counts] - torch.tensor(y)[counts]) ** 2)
+    loss.backward()
+    weights = to_keras(rnn, linear)
+    predicted, final_state = predict(description, weights, x, lengths, states)
+    assert_allclose(predicted[counts], output.detach()[counts], rtol=1e-12, atol=1e-14)
+    assert_all_close(final_state, from_torch_state(final))
+    result = gradients(description, weights, x, y, lengths=lengths, initial_state=states)
+    assert_allclose(result.loss, loss.item(), rtol=1e-12)
+    assert_all_close(result.weights, to_keras(rnn, linear, grad=True))
+    assert_all_close([result.x, *result.initial_state], [x_t.grad, *d_of_torch_state(states_t)])
 
 
 @pytest.mark.parametrize("update", ["sequence", "chunk"])
-def test_k1_equal_to_k2_is_detaching_between_pieces(rng, update):
-    rnn, linear, layers = make_network("tanh", layers=2)
-    x, y, state = rng.standard_normal((3, 9, 2)), rng.standard_normal((3, 9, 3)), rng.standard_normal((2, 3, 4))
-    parameters = trained_parameters(rnn, linear)
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_k1_equal_to_k2_is_detaching_between_pieces(rng, cell, update):
+    rnn, linear, layers = make_network(cell, layers=2)
+    x, y, states = rng.standard_normal((3, 9, 2)), rng.standard_normal((3, 9, 3)), make_states(rng, cell, 2)
     description = {"kind": "sgd", "learning_rate": 0.3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
-    progress = start_training(to_keras(parameters), description)
-    optimizer = torch.optim.SGD(parameters, lr=0.3, momentum=0.9, nesterov=True)
-    hidden, total = torch.tensor(state), 0.0
+    progress = start_training(to_keras(rnn, linear), description)
+    optimizer = torch.optim.SGD(parameters_of(rnn, linear), lr=0.3, momentum=0.9, nesterov=True)
+    hidden, total = to_torch_state(rnn, states), 0.0
     for first in range(0, 9, 3):
-        h, hidden = rnn(torch.tensor(x[:, first : first + 3]), hidden.detach())
+        h, hidden = rnn(torch.tensor(x[:, first : first + 3]), detached(hidden))
         loss = torch.sum((linear(h) - torch.tensor(y[:, first : first + 3])) ** 2) / y.size
         loss.backward()
         total += loss.item()
@@ -87,12 +174,77 @@ def test_k1_equal_to_k2_is_detaching_between_pieces(rng, update):
     if update == "sequence":
         optimizer.step()
     loss, progress, final_state = train_step(
-        layers, progress, x, y, description, initial_state=state, tbptt=3, tbptt_update=update
+        layers, progress, x, y, description, initial_state=states, tbptt=3, tbptt_update=update
     )
     assert_allclose(loss, total, rtol=1e-12)
-    assert_all_close(progress.weights, to_keras(parameters))
-    assert_all_close(final_state, hidden.detach())
+    assert_all_close(progress.weights, to_keras(rnn, linear))
+    assert_all_close(final_state, from_torch_state(hidden))
     assert progress.step == {"sequence": 1, "chunk": 3}[update]
+
+
+def run_detaching(make, weights, x, lengths, k, *, backwards):
+    """Run a torch cell step by step, detaching its state before every k-th step; return its states aligned in time."""
+    kernel, recurrent_kernel, *_ = weights
+    cell = make(kernel.shape[1], recurrent_kernel.shape[1], dtype=torch.float64)
+    parameters = dict(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True))
+    state = (torch.zeros(len(x), recurrent_kernel.shape[1], dtype=torch.float64),) * (1 + (make is torch.nn.LSTMCell))
+    steps, outputs = x.shape[1], {}
+    for s in range(steps):
+        t = steps - 1 - s if backwards else s
+        if s % k == 0:
+            state = tuple(part.detach() for part in state)
+        after = torch.func.functional_call(cell, parameters, (x[:, t], state if len(state) == 2 else state[0]))
+        after = after if isinstance(after, tuple) else (after,)
+        counts = (t < lengths)[:, None]
+        state = tuple(torch.where(counts, new, old) for new, old in zip(after, state, strict=True))
+        outputs[t] = state[0]
+    return torch.stack([outputs[t] for t in range(steps)], dim=1)
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_where_a_layer_reads_backwards_every_cell_detaches_in_its_own_order(rng, k, sequences):
+    """A bidirectional LSTM, a GRU, the last state of an Elman layer that reads backwards; all ends multiples of k."""
+    lengths = torch.tensor([6, 6 - k, k])
+    x, y = rng.standard_normal((3, 6, 2)), rng.standard_normal((3, 6, 3) if sequences else (3, 3))
+    torch.manual_seed(2)
+    lstm, gru, rnn = torch.nn.LSTM(2, 4, bidirectional=True), torch.nn.GRU(8, 4), torch.nn.RNN(4, 4)
+    linear = torch.nn.Linear(4, 3)
+    used = [lstm, gru, linear] if sequences else [lstm, gru, rnn, linear]
+    for module in used:
+        module.double()
+    for name, parameter in [*lstm.named_parameters(), *rnn.named_parameters()]:
+        if name.startswith("bias_hh"):
+            torch.nn.init.zeros_(parameter)
+
+    x_t = torch.tensor(x, requires_grad=True)
+    halves = [
+        run_detaching(torch.nn.LSTMCell, weights, x_t, lengths, k, backwards=backwards)
+        for backwards, weights in enumerate(lstm.all_weights)
+    ]
+    h = run_detaching(torch.nn.GRUCell, gru.all_weights[0], torch.cat(halves, dim=-1), lengths, k, backwards=False)
+    if not sequences:
+        h = run_detaching(torch.nn.RNNCell, rnn.all_weights[0], h, lengths, k, backwards=True)[:, 0]
+    errors = (linear(h) - torch.tensor(y)) ** 2
+    loss = torch.mean(errors[torch.arange(6) < lengths[:, None]] if sequences else errors)
+    loss.backward()
+
+    every = {"return_sequences": True}
+    layers = [{"kind": "bidirectional", "layer": {"kind": "lstm", **every}, "merge_mode": "concat"}]
+    layers += [{"kind": "gru", **every}, {"kind": "simple_rnn", "go_backwards": True}, {"kind": "dense"}]
+    if sequences:
+        layers.pop(2)
+    weights, d_weights = (
+        [array for module in used[:-1] for array in to_keras(module, linear, grad=grad)[:-2]]
+        + to_keras(lstm, linear, grad=grad)[-2:]
+        for grad in (False, True)
+    )
+    result = gradients(layers, weights, x, y, lengths=lengths.numpy(), tbptt=k)
+    assert_allclose(result.loss, loss.item(), rtol=1e-12)
+    assert_all_close(result.weights, d_weights)
+    assert_all_close([result.x], [x_t.grad])
+    full = gradients(layers, weights, x, y, lengths=lengths.numpy())
+    assert np.abs(full.weights[0] - result.weights[0]).max() > 1e-6
 
 
 @pytest.mark.parametrize(

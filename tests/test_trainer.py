@@ -40,7 +40,7 @@ def test_defaults_are_those_of_the_contract() -> None:
 
     assert defaults(fr.Trainer) == {
         "loss": "mse", "optimizer": None, "metrics": (), "clip_value": None, "clip_norm": None, "tbptt": None,
-        "tbptt_update": "sequence", "threads": None, "seed": 0,
+        "tbptt_update": "sequence", "threads": None, "seed": 0, "recompute": None,
     }  # fmt: skip
     assert defaults(fr.Trainer.fit) == {
         "epochs": 10, "batch_size": 32, "validation_data": None, "validation_split": 0.0, "sample_weight": None,

@@ -8,17 +8,17 @@ from fastrnn.kernels.maths import sigmoid, tanh
 from fastrnn.kernels.vector import WIDE, lanes, load, load_wide, maximum, select_less, store
 
 ACTIVATIONS = {"linear": 0, "tanh": 1, "sigmoid": 2, "relu": 3}
-_LINEAR, _TANH, _SIGMOID, _RELU = 0, 1, 2, 3
+LINEAR, TANH, SIGMOID, RELU = 0, 1, 2, 3
 
 
-@njit
+@njit(forceinline=True)
 def activated(code, value):
     """``f(value)`` of a vector."""
-    if code == _TANH:
+    if code == TANH:
         return tanh(value)
-    if code == _SIGMOID:
+    if code == SIGMOID:
         return sigmoid(value)
-    if code == _RELU:
+    if code == RELU:
         return maximum(value, 0.0)
     return value
 
@@ -26,7 +26,7 @@ def activated(code, value):
 @njit
 def activate(code, values, count):
     """``values = f(values)`` in place, over ``count`` numbers (whole vectors)."""
-    if code == _LINEAR:
+    if code == LINEAR:
         return
     i = 0
     while i + WIDE * lanes(values) <= count:
@@ -37,13 +37,13 @@ def activate(code, values, count):
         i += lanes(values)
 
 
-@njit
+@njit(forceinline=True)
 def derivative(code, gradient, output):
     """The vector ``gradient * f'`` with the derivative expressed in the vector of outputs of ``f``."""
-    if code == _TANH:
+    if code == TANH:
         return gradient * (1.0 - output * output)
-    if code == _SIGMOID:
+    if code == SIGMOID:
         return gradient * (output * (1.0 - output))
-    if code == _RELU:
+    if code == RELU:
         return select_less(0.0, output, gradient, 0.0)
     return gradient

@@ -10,11 +10,12 @@ from fastrnn.kernels.rows import copy_numbers
 from fastrnn.kernels.vector import doubles_at, fields, integers_at
 
 BATCH = record(
-    "steps inputs capacity x order lengths sample_weight input batch_lengths batch_weight "
+    "steps inputs capacity x ids order lengths sample_weight input batch_lengths batch_weight "
     "row_totals totals columns errors_every_step"
 )
-"""``x`` (N, T, I), ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are the data, ``order`` (N) int64 the rows'
-order (0: as they stand); ``input`` (T, B, I), ``batch_lengths`` and ``batch_weight`` (B) what the layers read;
+"""``x`` (N, T, I), or (N, T) int64 if they are ``ids``, ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are
+the data, ``order`` (N) int64 the rows' order (0: as they stand); ``input`` (steps, B, I) or (steps, B) int64,
+``batch_lengths`` and ``batch_weight`` (B) what the layers read;
 ``row_totals`` (columns, capacity) and ``totals`` (1 + columns) float64 sums of the loss and the metrics: ``totals[0]``
 the minibatch's weight, ``totals[LONGEST]`` its longest row that counts, ``totals[2]`` the epoch's weight,
 ``totals[3:]`` the epoch's sums."""
@@ -25,7 +26,7 @@ LONGEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3
 @operation(BATCH)
 @njit
 def batch_begin(real, call, spec):
-    """Gather this thread's rows, time first, and zero their sums."""
+    """Gather lengths and weights of this thread's rows and zero their sums."""
     s, c = fields(spec), fields(call)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
     for row in range(low, high):
@@ -34,12 +35,21 @@ def batch_begin(real, call, spec):
         doubles_at(s.batch_weight)[row] = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
         for column in range(s.columns):
             doubles_at(s.row_totals)[column * s.capacity + c.place + row] = 0.0
-        for t in range(s.steps):
-            copy_numbers(
-                at(s.x, real, (place * s.steps + t) * s.inputs),
-                at(s.input, real, (t * c.rows + row) * s.inputs),
-                s.inputs,
-            )
+
+
+@operation(BATCH)
+@njit
+def batch_read(real, call, spec):
+    """Gather the window's inputs of this thread's rows, time first."""
+    s, c = fields(spec), fields(call)
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        for t in range(c.first, c.last):
+            source, target = place * s.steps + t, (t - c.origin) * c.rows + row
+            if s.ids != 0:
+                integers_at(s.input)[target] = integers_at(s.x)[source]
+            else:
+                copy_numbers(at(s.x, real, source * s.inputs), at(s.input, real, target * s.inputs), s.inputs)
 
 
 @operation(BATCH)

@@ -11,24 +11,14 @@ import ctypes
 from numba import from_dtype, njit, types
 
 from fastrnn.kernels.batch import LONGEST
-from fastrnn.kernels.operation import CALL, compiled, record, share
+from fastrnn.kernels.operation import CALL, compiled, meet, record, share
 from fastrnn.kernels.product import ROW_UNIT
-from fastrnn.kernels.vector import (
-    atomic_add,
-    atomic_load,
-    atomic_store,
-    doubles_at,
-    fields,
-    give_way,
-    integers_at,
-    relax,
-    routine_caller,
-)
+from fastrnn.kernels.vector import doubles_at, fields, integers_at, routine_caller
 
 JOB = record(
-    "first_batch last_batch batch_size samples steps shortest first_step k1 k2 window last_step_only online "
-    "trains updates shards barrier totals shared table operations "
-    "pack change end stop clear forward error begin_pass back done"
+    "first_batch last_batch first_draw batch_size samples steps shortest first_step k1 k2 segment online trains "
+    "updates shards barrier totals shared table operations stages stage_count "
+    "pack change end stop clear keep recall read forward error begin_back"
 )
 """The plan of a job.
 
@@ -37,33 +27,22 @@ a single shard is worked on by all threads together. A table lists operations as
 whether all threads meet after it).
 
 ``shared`` is the table of what a minibatch needs once: weigh it, from ``pack`` on lay out the weights, from ``change``
-on update them, from ``end`` to ``stop`` add up. ``table`` (shards, operations) lists what every shard needs: gather its
-rows, from ``clear`` on zero its gradients, from ``forward``, ``error``, ``begin_pass`` and ``back`` to ``done`` run the
-model and go back through it. ``first_step`` is the number of updates done before ``first_batch``; ``shortest`` the
-least length of a row.
+on update them, from ``end`` to ``stop`` add up. ``table`` (shards, operations) lists what every shard needs: begin a
+minibatch, from ``clear`` on zero its gradients, from ``keep`` on store the states at the beginning of a segment, from
+``recall`` on fetch them, from ``read`` on gather inputs, from ``forward`` on run the model, from ``error`` on compute
+losses; from ``begin_back`` on it goes back in ``stages`` (stage_count, STAGE_FIELDS). Steps are worked on in segments
+of ``segment``: if there are several, each is run twice, for the states between segments and for its gradients.
+``first_step`` is the number of updates and ``first_draw`` the number of minibatches done before ``first_batch``;
+``shortest`` the least length of a row.
 """
 
+STAGE_FIELDS = ("begin", "back", "done", "reads_backwards", "truncates", "last_only", "window")
+"""A stage of the way back: layers that go through each window of ``window`` steps together, ``begin`` to ``back``
+before a pass, ``back`` to ``done`` for each of its windows. A stage that ``reads_backwards`` counts steps from the end
+of the input. ``last_only``: only the last step's error enters."""
+_STAGE_WORDS = 7
+
 _call_operation = routine_caller("iii")
-_SPINS = 4096
-
-
-@njit
-def _meet(barrier, threads):
-    """Wait until all threads are here. ``barrier`` (16) int64: arrivals at 0, rounds at 8 (cache lines apart)."""
-    if threads == 1:
-        return
-    rounds = barrier + 64
-    now = atomic_load(rounds)
-    if atomic_add(barrier, 1) == threads - 1:
-        atomic_store(barrier, 0)
-        atomic_add(rounds, 1)
-        return
-    spins = 0
-    while atomic_load(rounds) == now:
-        relax()
-        spins += 1
-        if spins > _SPINS:
-            give_way()
 
 
 @njit
@@ -72,7 +51,7 @@ def _run(table, start, stop, call, barrier, threads):
     for i in range(start, stop):
         _call_operation(integers_at(table)[3 * i], 0, call, integers_at(table)[3 * i + 1])
         if integers_at(table)[3 * i + 2] != 0:
-            _meet(barrier, threads)
+            meet(barrier, threads)
 
 
 @njit
@@ -93,58 +72,118 @@ def _take(j, c, shard, batch_rows):
 
 
 @njit
-def _backward(j, c, call, table, errors_from, end):
-    """One backward pass from step ``end`` down through ``k2`` steps, with the errors of steps from ``errors_from`` on.
+def _field(j, stage, place):
+    """A field of a stage, by its place in ``STAGE_FIELDS``."""
+    return integers_at(j.stages)[stage * _STAGE_WORDS + place]
 
-    Williams and Peng 1990, BPTT(h; h'). A row that ends before ``end`` counts its ``k2`` steps from its own end. Window
-    by window, so that the gradients before the activation need little memory.
+
+@njit
+def _back_pass(j, c, call, table, stage, errors_from, end, k2):
+    """One pass of a stage from ``end`` down through ``k2`` steps, with the errors of steps from ``errors_from`` on.
+
+    Williams and Peng 1990, BPTT(h; h'). A row that ends before ``end`` counts its ``k2`` steps from its own end.
     """
-    c.errors_from, c.pass_end, c.depth, c.last = errors_from, end, j.k2, end
-    c.pass_first = max(0, min(end, j.shortest) - j.k2)
-    _run(table, j.begin_pass, j.back, call, j.barrier, c.threads)
-    lowest = c.pass_first if j.last_step_only != 0 else min(errors_from, c.pass_first)
-    last = end
+    c.errors_from, c.pass_end, c.depth, c.last = errors_from, end, k2, end
+    ends = min(end, j.shortest) if _field(j, stage, 3) == 0 else end
+    c.pass_first = max(0, ends - k2)
+    _run(table, _field(j, stage, 0), _field(j, stage, 1), call, j.barrier, c.threads)
+    _windows(
+        j, c, call, table, stage, c.pass_first if _field(j, stage, 5) != 0 else min(errors_from, c.pass_first), end
+    )
+
+
+@njit
+def _windows(j, c, call, table, stage, lowest, last):
+    """The steps ``[lowest, last)`` of a pass, window by window, so that gradients before the activations are few."""
     while last > lowest:
         c.last = last
-        c.first = max(lowest, last - j.window)
-        _run(table, j.back, j.done, call, j.barrier, c.threads)
+        c.first = max(lowest, last - _field(j, stage, 6))
+        _run(table, _field(j, stage, 1), _field(j, stage, 2), call, j.barrier, c.threads)
         last = c.first
+
+
+@njit
+def _back_stage(j, c, call, table, stage):
+    """All passes of a stage: one for every ``k1`` steps that bring errors."""
+    k1, k2 = (j.k1, j.k2) if _field(j, stage, 4) != 0 else (j.steps, j.steps)
+    start = 0
+    while start < j.steps:
+        end = min(j.steps, start + k1)
+        if _field(j, stage, 5) == 0 or end == j.steps:
+            _back_pass(j, c, call, table, stage, start, end, k2)
+        start = end
 
 
 @njit
 def _forward(j, c, call, table, start, end):
     """Forward over the steps ``[start, end)`` and their errors."""
     c.first, c.last, c.errors_from = start, end, start
-    _run(table, j.forward, j.begin_pass, call, j.barrier, c.threads)
+    _run(table, j.forward, j.begin_back, call, j.barrier, c.threads)
+
+
+@njit
+def _begin(j, c, call, table):
+    """Begin a shard's minibatch."""
+    c.origin, c.first, c.last = 0, 0, j.steps
+    _run(table, 0, j.keep, call, j.barrier, c.threads)
 
 
 @njit
 def _whole(j, c, call, table):
-    """A shard's minibatch with at most one update: forward, then all backward passes."""
-    _run(table, 0, j.forward, call, j.barrier, c.threads)
+    """A shard's minibatch with at most one update: forward, then all the way back."""
+    _begin(j, c, call, table)
+    if j.segment < j.steps:
+        _in_segments(j, c, call, table)
+        return
+    _run(table, j.read, j.forward, call, j.barrier, c.threads)
     _forward(j, c, call, table, 0, j.steps)
-    start = 0
-    while j.trains != 0 and start < j.steps:
-        end = min(j.steps, start + j.k1)
-        if j.last_step_only == 0 or end == j.steps:
-            _backward(j, c, call, table, start, end)
-        start = end
+    for stage in range(j.stage_count):
+        _back_stage(j, c, call, table, stage)
+
+
+@njit
+def _in_segments(j, c, call, table):
+    """A shard's minibatch that keeps a segment's states only: forward to the last, then each again on the way back.
+
+    Chen, Xu, Zhang and Guestrin (2016), Training deep nets with sublinear memory cost.
+    """
+    last_segment = (j.steps - 1) // j.segment * j.segment
+    for start in range(0, j.steps, j.segment):
+        c.origin, c.first, c.last = start, start, min(j.steps, start + j.segment)
+        _run(table, j.keep, j.recall, call, j.barrier, c.threads)
+        _run(table, j.read, j.error, call, j.barrier, c.threads)
+    for start in range(last_segment, -1, -j.segment):
+        end = min(j.steps, start + j.segment)
+        c.origin, c.first, c.last, c.errors_from = start, start, end, start
+        if start < last_segment:
+            _run(table, j.recall, j.error, call, j.barrier, c.threads)
+        _run(table, j.error, j.begin_back, call, j.barrier, c.threads)
+        if end == j.steps:
+            c.errors_from, c.pass_end, c.pass_first, c.depth = 0, end, 0, end
+            _run(table, _field(j, 0, 0), _field(j, 0, 1), call, j.barrier, c.threads)
+        c.errors_from = 0
+        _windows(j, c, call, table, 0, start, end)
 
 
 @njit
 def _online(j, c, call, batch_rows, first_shard, last_shard):
     """A minibatch with an update after every piece of ``k1`` steps."""
     start = 0
+    last_only = _field(j, 0, 5) != 0
     while start < j.steps:
         end = min(j.steps, start + j.k1)
         for shard in range(first_shard, last_shard):
             table = _take(j, c, shard, batch_rows)
-            _run(table, 0 if start == 0 else j.clear, j.forward, call, j.barrier, c.threads)
+            if start == 0:
+                _begin(j, c, call, table)
+                _run(table, j.read, j.forward, call, j.barrier, c.threads)
+            else:
+                _run(table, j.clear, j.keep, call, j.barrier, c.threads)
             _forward(j, c, call, table, start, end)
-            if j.last_step_only == 0 or end == j.steps:
-                _backward(j, c, call, table, start, end)
-        _meet(j.barrier, c.team)
-        if (j.last_step_only == 0 or end == j.steps) and start < doubles_at(j.totals)[LONGEST]:
+            if not last_only or end == j.steps:
+                _back_pass(j, c, call, table, 0, start, end, j.k2)
+        meet(j.barrier, c.team)
+        if (not last_only or end == j.steps) and start < doubles_at(j.totals)[LONGEST]:
             c.step += 1
             _shared(j, c, call, j.change, j.end, batch_rows)
             _shared(j, c, call, j.pack, j.change, batch_rows)
@@ -163,7 +202,7 @@ def drive(job, call, address):
     if j.shards > 1:
         first_shard, last_shard = share(j.shards, 1, c.member, c.team)
     for batch in range(j.first_batch, j.last_batch):
-        c.batch = batch
+        c.batch, c.draw = batch, j.first_draw + batch - j.first_batch
         batch_rows = min(j.batch_size, j.samples - batch * j.batch_size)
         _shared(j, c, address, 0, j.change, batch_rows)
         if j.online != 0:
@@ -172,7 +211,7 @@ def drive(job, call, address):
             for shard in range(first_shard, last_shard):
                 table = _take(j, c, shard, batch_rows)
                 _whole(j, c, address, table)
-            _meet(j.barrier, c.team)
+            meet(j.barrier, c.team)
             if j.updates != 0:
                 c.step += 1
                 _shared(j, c, address, j.change, j.end, batch_rows)

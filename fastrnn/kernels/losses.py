@@ -7,17 +7,18 @@ from numba import njit
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.rows import padded_width
+from fastrnn.kernels.signals import input_place, output_place, own_steps, rows_at
 from fastrnn.kernels.vector import doubles_at, fields, integers_at
 
 LOSSES = {"mse": 0, "mae": 1}
 _MSE = 0
 
 LOSS = record(
-    "outputs capacity steps every_step columns codes y order batch_lengths batch_weight row_totals totals "
-    "output output_first d_output wants_gradient"
+    "outputs capacity steps sequences columns codes y order batch_lengths batch_weight row_totals totals "
+    "input input_first input_moves d_output wants_gradient"
 )
-"""``y`` (N, S, O) targets; ``output`` (from step ``output_first`` on) and ``d_output`` (S, B, O'); ``codes`` (columns)
-the loss, then the metrics; ``row_totals`` (columns, capacity)."""
+"""``y`` (N, S, O) targets; ``input`` the model's output, as in :mod:`fastrnn.kernels.signals`, and ``d_output``
+(S, B, O') its gradient; ``codes`` (columns) the loss, then the metrics; ``row_totals`` (columns, capacity)."""
 
 
 @njit
@@ -43,10 +44,8 @@ def loss(real, call, spec):
     """
     s, c = fields(spec), fields(call)
     width = padded_width(s.outputs, real)
-    first, last = c.first, c.last
-    if s.every_step == 0:
-        first, last = 0, 1 if c.last == s.steps else 0
-    own_steps = s.steps if s.every_step != 0 else 1
+    first, last = own_steps(s, c.first, c.last)
+    targets = s.steps if s.sequences != 0 else 1
     divisor = doubles_at(s.totals)[0]
     codes = integers_at(s.codes)
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
@@ -54,9 +53,9 @@ def loss(real, call, spec):
         length = integers_at(s.batch_lengths)[row]
         for t in range(first, last):
             weight = doubles_at(s.batch_weight)[row] if t < length else 0.0
-            output = at(s.output, real, ((s.output_first + t) * c.rows + row) * width)
-            d_output = at(s.d_output, real, (t * c.rows + row) * width)
-            target = at(s.y, real, (place * own_steps + t) * s.outputs)
+            output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
+            d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
+            target = at(s.y, real, (place * targets + t) * s.outputs)
             if weight != 0.0:
                 for column in range(s.columns):
                     total = 0.0

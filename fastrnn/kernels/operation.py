@@ -20,7 +20,7 @@ import numpy as np
 from numba import cfunc, float32, float64, from_dtype, int64, njit, types
 
 from fastrnn.kernels.cache import cached_in, empty
-from fastrnn.kernels.vector import offset, pointer_to
+from fastrnn.kernels.vector import atomic_add, atomic_load, atomic_store, give_way, offset, pointer_to, relax
 
 REALS = {"float32": float32, "float64": float64}
 
@@ -31,16 +31,19 @@ def record(integers: str, reals: str = "") -> np.dtype[Any]:
 
 
 CALL = record(
-    "member team place rows sequence batch thread threads first last pass_first pass_end depth errors_from step scratch"
+    "member team place rows sequence batch draw thread threads origin first last pass_first pass_end depth errors_from "
+    "step scratch barrier"
 )
 """What changes from call to call.
 
 This is thread ``member`` of a ``team``; at the work in hand it is ``thread`` of ``threads``. That work is ``rows``
-sequences, which stand at ``place`` in the ``batch``-th minibatch and at ``sequence`` in the epoch's order; the window
-of time steps ``[first, last)``; of a backward pass its steps ``[pass_first, pass_end)``, the ``depth`` of steps that a
-row takes part in at most and the first step ``errors_from`` whose own error enters it; the number ``step`` of this
-update, from 1. ``scratch`` is the address of the thread's own memory.
+sequences, which stand at ``place`` in the ``batch``-th minibatch (the ``draw``-th since training began) and at
+``sequence`` in the epoch's order; the window of time steps ``[first, last)``, of buffers that begin at step ``origin``;
+of a backward pass its steps ``[pass_first, pass_end)``, the ``depth`` of steps that a row takes part in at most and the
+first step ``errors_from`` whose own error enters it; the number ``step`` of this update, from 1. ``scratch`` is the
+address of the thread's own memory, ``barrier`` that of the place where threads meet.
 """
+_SPINS = 4096
 
 
 def compiled(function: Any, parameters: list[Any], folder: str) -> Any:
@@ -108,3 +111,22 @@ def share(items, unit, thread, threads):
     """The range ``[start, stop)`` of ``items`` that falls to ``thread``: whole units, as even as can be."""
     units = (items + unit - 1) // unit
     return min(items, units * thread // threads * unit), min(items, units * (thread + 1) // threads * unit)
+
+
+@njit
+def meet(barrier, threads):
+    """Wait until all threads are here. ``barrier`` (16) int64: arrivals at 0, rounds at 8 (cache lines apart)."""
+    if threads == 1:
+        return
+    rounds = barrier + 64
+    now = atomic_load(rounds)
+    if atomic_add(barrier, 1) == threads - 1:
+        atomic_store(barrier, 0)
+        atomic_add(rounds, 1)
+        return
+    spins = 0
+    while atomic_load(rounds) == now:
+        relax()
+        spins += 1
+        if spins > _SPINS:
+            give_way()

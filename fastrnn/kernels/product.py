@@ -1,7 +1,7 @@
 """Matrix products on packed panels.
 
 Legend: ``L`` lanes of a vector; a *panel* is up to ``PANEL`` vectors of neighbouring columns of a matrix, stored term
-by term so that one register tile reads it in order: a matrix (K, N) becomes panels of [k][PANEL * L], the last one
+by term so that one register tile reads it in order: a matrix (K, N) becomes panels of [k][PANEL * L], the last ones
 narrower, columns past N zero. All strides count numbers. Rows are computed in tiles of 8, 4, 2 and 1 from the first row
 on; tiles of 4 and 8 rows add their terms in the same order, so that cutting the rows at a multiple of ``ROW_UNIT``
 changes no bit.
@@ -50,6 +50,12 @@ def scratch_size(lane_count: int) -> int:
 
 
 @njit
+def panel_width(left):
+    """Vectors in the next panel when ``left`` vectors are left: no panel of one, unless it is the only one."""
+    return 2 if left == PANEL + 1 else min(PANEL, left)
+
+
+@njit
 def _tile_rows(left):
     """Height of the next tile when ``left`` rows are left."""
     if left >= ROWS:
@@ -67,12 +73,17 @@ def pack(source, row_stride, column_stride, terms, columns, packed, thread, thre
     """
     width = lanes(source)
     vectors = (columns + width - 1) // width
-    for panel in range(thread, (vectors + PANEL - 1) // PANEL, threads):
-        first = panel * PANEL * width
-        across = min(PANEL * width, vectors * width - first)
-        inside = min(across, columns - first)
-        part = offset(source, first * column_stride)
-        _pack_panel(part, row_stride, column_stride, terms, inside, across, offset(packed, first * terms))
+    vector = 0
+    panel = 0
+    while vector < vectors:
+        across = panel_width(vectors - vector)
+        if panel % threads == thread:
+            first = vector * width
+            inside = min(across * width, columns - first)
+            part = offset(source, first * column_stride)
+            _pack_panel(part, row_stride, column_stride, terms, inside, across * width, offset(packed, first * terms))
+        vector += across
+        panel += 1
 
 
 @njit
@@ -110,7 +121,7 @@ def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps
     vectors = (columns + width - 1) // width
     first = 0
     while first < vectors:
-        across = min(PANEL, vectors - first)
+        across = panel_width(vectors - first)
         panel = offset(packed, first * width * terms)
         k = 0
         while k < terms:
@@ -136,12 +147,14 @@ def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps
 def _pack_rows(d, d_stride, terms, vectors, packed):
     """Lay ``terms`` rows of ``vectors`` vectors out in panels."""
     width = lanes(d)
-    for first in range(0, vectors, PANEL):
-        across = min(PANEL, vectors - first)
+    first = 0
+    while first < vectors:
+        across = panel_width(vectors - first)
         panel = offset(packed, first * width * terms)
         for k in range(terms):
             for v in range(across):
                 store(panel, (k * across + v) * width, load(d, k * d_stride + (first + v) * width))
+        first += across
 
 
 @njit
@@ -154,25 +167,26 @@ def _copy_strip(a, a_stride, terms, strip):
 
 
 @njit
-def _edge_tile(height, across, a, a_stride, panel, out, columns, columns_here, terms, edge):
+def _edge_tile(height, across, a, a_stride, panel, out, out_stride, columns, terms, edge):
     """A tile that reaches past the last column of ``out``, by way of ``edge``."""
     stride = across * lanes(a)
     for r in range(height):
-        for j in range(columns_here):
-            edge[r * stride + j] = out[r * columns + j]
+        for j in range(columns):
+            edge[r * stride + j] = out[r * out_stride + j]
     _tile_of_transposed(height, across, a, a_stride, panel, stride, edge, stride, edge, stride, terms)
     for r in range(height):
-        for j in range(columns_here):
-            out[r * columns + j] = edge[r * stride + j]
+        for j in range(columns):
+            out[r * out_stride + j] = edge[r * stride + j]
 
 
-@routine("pipipiiiip")
+@routine("pipipiiiiip")
 @njit
-def gram(a, a_stride, d, d_stride, out, columns, first_row, last_row, terms, scratch):
+def gram(a, a_stride, d, d_stride, out, out_stride, columns, first_row, last_row, terms, scratch):
     """``out[m, n] += sum over k of a[k, m] * d[k, n]`` for the rows ``first_row <= m < last_row`` of ``out``.
 
     The product that gives a weight gradient: ``a`` (terms, M) what the layer read, ``d`` (terms, columns) the gradient
-    of what it computed, padded to whole vectors; both read. ``out`` (M, columns) is dense, as the parameters are.
+    of what it computed, padded to whole vectors; both read. ``out`` (M, columns) is dense, as the parameters are, or
+    some neighbouring columns of a matrix whose rows are ``out_stride`` apart.
     ``scratch``: ``scratch_size`` numbers, written. Block by block of terms ``d`` is packed, unless it is a single panel
     as it stands, and stays in the second cache level, while a strip of ``a`` stays in the first.
     """
@@ -195,19 +209,22 @@ def gram(a, a_stride, d, d_stride, out, columns, first_row, last_row, terms, scr
             if not single:
                 _copy_strip(a_rows, a_stride, block, strip)
                 a_rows, a_step = strip, ROWS
-            for first in range(0, vectors, PANEL):
-                across = min(PANEL, vectors - first)
+            first = 0
+            while first < vectors:
+                across = panel_width(vectors - first)
                 panel = offset(panels, first * width * block)
-                target = offset(out, m * columns + first * width)
-                columns_here = columns - first * width
-                if columns_here >= across * width:
+                target = offset(out, m * out_stride + first * width)
+                left = columns - first * width
+                if left >= across * width:
                     _tile_of_transposed(
-                        height, across, a_rows, a_step, panel, across * width, target, columns, target, columns, block
+                        height, across, a_rows, a_step, panel, across * width,
+                        target, out_stride, target, out_stride, block,
                     )  # fmt: skip
                 else:
-                    _edge_tile(height, across, a_rows, a_step, panel, target, columns, columns_here, block, edge)
+                    _edge_tile(height, across, a_rows, a_step, panel, target, out_stride, left, block, edge)
+                first += across
             m += height
 
 
 call_product = routine_caller("piipppiiiiiii")
-call_gram = routine_caller("pipipiiiip")
+call_gram = routine_caller("pipipiiiiip")

@@ -53,6 +53,18 @@ def add(source, target, count):
 
 
 @njit
+def add_numbers(source, target, scale, count):
+    """``target += scale * source`` over ``count`` numbers, any number."""
+    i = 0
+    while i + lanes(source) <= count:
+        store(target, i, load(target, i) + load(source, i) * scale)
+        i += lanes(source)
+    while i < count:
+        target[i] += source[i] * scale
+        i += 1
+
+
+@njit
 def add_column_sums(values, rows, width, out, columns, thread, threads):
     """``out[j] += sum of values[:, j]``; the vectors of columns are shared out among the threads."""
     step = lanes(values)

@@ -299,6 +299,20 @@ def select_less(typingctx, a, b, then, otherwise):
 
 
 @intrinsic
+def first_lanes(typingctx, then, otherwise, count):
+    """``then`` in the first ``count`` lanes, ``otherwise`` in the others."""
+
+    def codegen(context, builder, sig, args):
+        then, otherwise, count = args
+        places = ir.Constant(ir.VectorType(_I64, then.type.count), list(range(then.type.count)))
+        return builder.select(
+            builder.icmp_signed("<", places, _splat(builder, count, then.type.count)), then, otherwise
+        )
+
+    return then(then, otherwise, int64), codegen
+
+
+@intrinsic
 def absolute(typingctx, a):
     """``|a|``."""
     return _lanewise(lambda builder, a: _call(builder, f"llvm.fabs.{_suffix(a.type)}", a.type, [a]), a)
@@ -388,6 +402,53 @@ def positive_quotient(typingctx, a, b):
         return _quotient(builder, a, b)
 
     return _lanewise(emit, a, b)
+
+
+_PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_PHILOX_STEPS = (0x9E3779B9, 0xBB67AE85)
+_PHILOX_ROUNDS = 10
+
+
+@intrinsic
+def philox_kept(typingctx, like, first, t, row, draw, seed, stream, threshold, scale):
+    """0 in the lanes whose random word is below ``threshold``, ``scale`` in the others.
+
+    The word of lane i is the first of Philox4x32-10 with counter (first + i, t, row, draw) and key (seed, stream), each
+    taken modulo 2**32.
+
+    References
+    ----------
+    Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3.
+    """
+    kind = _vector(like.dtype)
+
+    def codegen(context, builder, sig, args):
+        narrow, wide = ir.VectorType(_I32, kind.lanes), ir.VectorType(_I64, kind.lanes)
+        first, t, row, draw, seed, stream, threshold = (builder.trunc(a, _I32) for a in args[1:8])
+        lanes_on = ir.Constant(narrow, list(range(kind.lanes)))
+        counter = [_splat(builder, a, kind.lanes) for a in (first, t, row, draw)]
+        counter[0] = builder.add(counter[0], lanes_on)
+        key = [seed, stream]
+        for turn in range(_PHILOX_ROUNDS):
+            if turn:
+                key = [builder.add(k, _I32(step)) for k, step in zip(key, _PHILOX_STEPS, strict=True)]
+            highs, lows = [], []
+            for number, word in zip(_PHILOX_MULTIPLIERS, (counter[0], counter[2]), strict=True):
+                full = builder.mul(builder.zext(word, wide), ir.Constant(wide, [number] * kind.lanes))
+                highs.append(builder.trunc(builder.lshr(full, ir.Constant(wide, [32] * kind.lanes)), narrow))
+                lows.append(builder.trunc(full, narrow))
+            keys = [_splat(builder, k, kind.lanes) for k in key]
+            counter = [
+                builder.xor(builder.xor(highs[1], counter[1]), keys[0]),
+                lows[1],
+                builder.xor(builder.xor(highs[0], counter[3]), keys[1]),
+                lows[0],
+            ]
+        drops = builder.icmp_unsigned("<", counter[0], _splat(builder, threshold, kind.lanes))
+        factor = _splat(builder, context.cast(builder, args[8], scale, kind.real), kind.lanes)
+        return builder.select(drops, ir.Constant(factor.type, [0.0] * kind.lanes), factor)
+
+    return kind(like, int64, int64, int64, int64, int64, int64, int64, scale), codegen
 
 
 @intrinsic

@@ -35,9 +35,7 @@ def loss_shares(shape: tuple[int, ...], sample_weight: ArrayLike | None, lengths
         if lengths is not None:
             shares[np.asarray(lengths) == 0] = 0.0
     else:
-        lengths = counted_steps(lengths, shape[0], shape[1])
-        for n in range(shape[0]):
-            shares[n, : lengths[n]] = weight[n]
+        shares[:] = weight[:, None] * counted_steps(lengths, shape[0], shape[1])
     total = shares.sum()
     return shares / (total * shape[-1]) if total != 0.0 else np.zeros_like(shares)
 

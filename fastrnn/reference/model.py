@@ -1,34 +1,49 @@
 """A stack of layers: outputs, gradients, and gradients piece by piece while the weights change.
 
-A layer is described by a plain dict:
+A layer is described by a plain dict; what is missing takes the value shown:
 
-- ``{"kind": "simple_rnn", "activation": "tanh", "use_bias": True, "return_sequences": False}``
+- ``{"kind": "simple_rnn", "activation": "tanh", "use_bias": True, "return_sequences": False, "go_backwards": False,
+  "dropout": 0.0, "recurrent_dropout": 0.0}``
+- ``{"kind": "lstm", ...}``: the same, and ``"recurrent_activation": "sigmoid"``
+- ``{"kind": "gru", ...}``: the same as ``lstm``, and ``"reset_after": True``
+- ``{"kind": "bidirectional", "layer": {"kind": "lstm", ...}, "merge_mode": "concat"}``
 - ``{"kind": "dense", "activation": "linear", "use_bias": True}``
+- ``{"kind": "embedding"}``, ``{"kind": "one_hot", "vocabulary": V}``: the first layer, on ids (N, T)
+- ``{"kind": "dropout", "rate": 0.5}``
 
 The sizes are those of the weights: one flat list of arrays, layer after layer, each in Keras's order (kernel,
-recurrent kernel, bias; kernel, bias). Below the last recurrent layer every layer works on sequences (N, T, ·). States
-are lists with one (N, H) a recurrent layer, from the bottom up.
+recurrent kernel, bias; kernel, bias; embeddings), a bidirectional's forward cell before its backward one. States are
+lists with one entry a cell in the same order: (N, H), an LSTM's (2, N, H) for h and c. Below the last recurrent layer
+every layer works on sequences (N, T, ·).
 """
 
 from collections.abc import Generator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from fastrnn.reference.arrays import Array, Description, Lengths, counted_steps, float64
+from fastrnn.reference.arrays import Array, Counts, Description, counted_steps, float64
 from fastrnn.reference.dense import dense_backward, dense_forward
-from fastrnn.reference.elman import elman_backward, elman_forward
+from fastrnn.reference.dropout import Dropout, dropout_mask
+from fastrnn.reference.embedding import embedding_backward, embedding_forward
 from fastrnn.reference.losses import LOSSES, loss_shares
-from fastrnn.reference.tbptt import Truncation, tbptt_depths, tbptt_pieces, tbptt_starts
+from fastrnn.reference.recurrent import (
+    cells_of,
+    reads_backwards,
+    recurrent_backward,
+    recurrent_forward,
+    state_after,
+)
+from fastrnn.reference.tbptt import Truncation, tbptt_depths, tbptt_pieces
 
 
 class Gradients(NamedTuple):
-    """The loss, its gradients by weights, x and initial state, and the state after the last step run."""
+    """The loss, its gradients by weights, x (None for ids) and initial state, and the state after the last step run."""
 
     loss: float
     weights: list[Array]
-    x: Array
+    x: Array | None
     initial_state: list[Array]
     final_state: list[Array]
 
@@ -36,13 +51,12 @@ class Gradients(NamedTuple):
 class Tape(NamedTuple):
     """What a backward pass needs.
 
-    ``outputs[0]`` is x, ``outputs[i + 1]`` what layer i makes of ``outputs[i]``; ``states[i]`` (N, T + 1, H) belongs to
-    the recurrent layer i and is empty for a dense one.
+    ``outputs[0]`` is x, ``outputs[i + 1]`` what layer i makes of ``outputs[i]``; ``cells[i]`` has a tape for each cell
+    of layer i.
     """
 
-    outputs: list[Array]
-    states: list[Array]
-    lengths: Lengths
+    outputs: list[NDArray[Any]]
+    cells: list[list[Array]]
 
 
 def predict(
@@ -52,19 +66,18 @@ def predict(
     lengths: ArrayLike | None = None,
     initial_state: Sequence[ArrayLike] | None = None,
 ) -> tuple[Array, list[Array]]:
-    """Return the output, (N, O) or (N, T, O), and the final state of every recurrent layer.
+    """Return the output, (N, O) or (N, T, O), and the final state of every cell.
 
     Parameters
     ----------
     layers, weights : as the head of this file says
-    x : (N, T, I)
+    x : (N, T, I), or ids (N, T)
     lengths : (N,) int, or None: every step counts
-    initial_state : one (N, H) a recurrent layer, or None: zeros
+    initial_state : one entry a cell, or None: zeros
     """
-    tape = _new_tape(layers, weights, x, lengths, initial_state)
-    steps = tape.outputs[0].shape[1]
-    _forward(layers, weights, tape, 0, steps)
-    return tape.outputs[-1].copy(), _state_after(layers, tape, steps)
+    x = _start(layers, x)
+    tape = _forward(layers, weights, x, counted_steps(lengths, *x.shape[:2]), _states(layers, initial_state), None)
+    return tape.outputs[-1], _states_after(layers, tape, x.shape[1])
 
 
 def gradients(
@@ -77,11 +90,14 @@ def gradients(
     lengths: ArrayLike | None = None,
     initial_state: Sequence[ArrayLike] | None = None,
     tbptt: Truncation = None,
+    dropout: Dropout = None,
 ) -> Gradients:
     """Return the loss and its gradients, full or truncated; the gradients of the truncated passes add up.
 
-    All layers of a pass cover the same window: the top recurrent layer hands errors for the whole window to the layers
-    beneath. A dense layer above it gets its gradient at every step, also where the window (k2 < k1) leaves steps out.
+    Where every cell reads forwards, a pass runs through all layers, and all cover the same window: the top recurrent
+    layer hands errors for the whole window to the layers beneath. A dense layer above it gets its gradient at every
+    step, also where the window (k2 < k1) leaves steps out. As soon as one cell reads backwards, every cell truncates by
+    itself, in its own order of steps, all the errors that arrive from above.
 
     Parameters
     ----------
@@ -90,23 +106,30 @@ def gradients(
     loss : a key of ``LOSSES``
     sample_weight : (N,), or None: 1 for every row
     tbptt : (k1, k2), or k for (k, k), or None for full back-propagation
+    dropout : (seed, minibatch) of the masks, or None: nothing is dropped
     """
-    tape = _new_tape(layers, weights, x, lengths, initial_state)
-    steps = tape.outputs[0].shape[1]
-    _forward(layers, weights, tape, 0, steps)
-    shares = loss_shares(np.shape(y), sample_weight, tape.lengths)
+    x = _start(layers, x)
+    rows, steps = x.shape[:2]
+    counts = counted_steps(lengths, rows, steps)
+    shares = loss_shares(np.shape(y), sample_weight, lengths)
+    tape = _forward(layers, weights, x, counts, _states(layers, initial_state), dropout)
     k1, k2 = tbptt_depths(tbptt, steps)
-    d_weights = [np.zeros(np.shape(weight)) for weight in weights]
-    d_x = np.zeros_like(tape.outputs[0])
-    d_initial_state = [np.zeros_like(state) for state in _state_after(layers, tape, steps)]
-    value = 0.0
-    for first, stop in _pieces(shares, k1, steps):
-        part = _backward(layers, weights, tape, y, loss, _shares_of_piece(shares, first, stop), k2, stop)
-        value += part.loss
-        d_weights = [total + d for total, d in zip(d_weights, part.weights, strict=True)]
-        d_x = d_x + part.x
-        d_initial_state = [total + d for total, d in zip(d_initial_state, part.initial_state, strict=True)]
-    return Gradients(value, d_weights, d_x, d_initial_state, _state_after(layers, tape, steps))
+    if any(reads_backwards(cell) for layer in layers for cell in cells_of(layer)):
+        passes = [(shares, tbptt_pieces(k1, steps))]
+    else:
+        joint = _joint_pieces(shares, k1, steps)
+        passes = [(_shares_of_piece(shares, first, stop), [(0, stop)]) for first, stop in joint]
+    parts = [
+        _backward(layers, weights, tape, counts, y, loss, errors, pieces, k2, dropout) for errors, pieces in passes
+    ]
+    d_x = [part.x for part in parts if part.x is not None]
+    return Gradients(
+        sum(part.loss for part in parts),
+        _sums([part.weights for part in parts]),
+        np.sum(d_x, axis=0) if d_x else None,
+        _sums([part.initial_state for part in parts]),
+        _states_after(layers, tape, steps),
+    )
 
 
 def online_gradients(
@@ -119,13 +142,14 @@ def online_gradients(
     lengths: ArrayLike | None = None,
     initial_state: Sequence[ArrayLike] | None = None,
     tbptt: Truncation = None,
+    dropout: Dropout = None,
 ) -> Generator[Gradients, Sequence[ArrayLike], list[Array]]:
     """Yield the gradients of one piece after the other; take the weights to go on with; return the final state.
 
     A piece [first, stop) runs forward with the current weights from the state the last piece left. Its backward pass
-    goes through the stored states, of which the older ones were made by older weights, with the current weights. The
+    goes through the stored tapes, of which the older steps were made by older weights, with the current weights. The
     losses of the pieces are shares of the loss of the whole sequence. A piece in which nothing counts yields nothing;
-    an output (N, O) makes the whole sequence one piece.
+    an output (N, O) makes the whole sequence one piece. Every cell must read forwards.
 
     Parameters
     ----------
@@ -137,19 +161,42 @@ def online_gradients(
     >>> first = next(pieces)  # doctest: +SKIP
     >>> second = pieces.send(updated_weights)  # doctest: +SKIP
     """
-    tape = _new_tape(layers, weights, x, lengths, initial_state)
-    steps = tape.outputs[0].shape[1]
-    shares = loss_shares(np.shape(y), sample_weight, tape.lengths)
+    x = _start(layers, x)
+    rows, steps = x.shape[:2]
+    counts = counted_steps(lengths, rows, steps)
+    shares = loss_shares(np.shape(y), sample_weight, lengths)
     k1, k2 = tbptt_depths(tbptt, steps)
-    for first, stop in _pieces(shares, k1, steps):
-        _forward(layers, weights, tape, first, stop)
-        piece = _shares_of_piece(shares, first, stop)
-        if piece.any():
-            weights = yield _backward(layers, weights, tape, y, loss, piece, k2, stop)
-    return _state_after(layers, tape, steps)
+    # Room for the whole sequence; every piece overwrites its own steps.
+    tape = _forward(layers, weights, x, counts, _states(layers, initial_state), dropout)
+    for first, stop in _joint_pieces(shares, k1, steps):
+        states = _states_after(layers, tape, first)
+        piece = _forward(layers, weights, x[:, first:stop], counts[:, first:stop], states, dropout, first)
+        _overwrite(tape, piece, first, stop)
+        errors = _shares_of_piece(shares, first, stop)
+        if errors.any():
+            weights = yield _backward(layers, weights, tape, counts, y, loss, errors, [(0, stop)], k2, dropout)
+    return _states_after(layers, tape, steps)
 
 
-def _pieces(shares: Array, k1: int, steps: int) -> list[tuple[int, int]]:
+def _start(layers: Sequence[Description], x: ArrayLike) -> NDArray[Any]:
+    ids = layers[0]["kind"] in {"embedding", "one_hot"}
+    return np.asarray(x, dtype=np.int64 if ids else np.float64)
+
+
+def _states(layers: Sequence[Description], initial_state: Sequence[ArrayLike] | None) -> list[Array | float]:
+    """Return the initial state of every cell; 0.0 stands for zeros of its shape."""
+    if initial_state is None:
+        return [0.0 for layer in layers for _ in cells_of(layer)]
+    return [*float64(*initial_state)]
+
+
+def _states_after(layers: Sequence[Description], tape: Tape, steps: int) -> list[Array]:
+    cells = [cell for layer in layers for cell in cells_of(layer)]
+    tapes = [cell_tape for cell_tapes in tape.cells for cell_tape in cell_tapes]
+    return [state_after(cell, cell_tape, steps) for cell, cell_tape in zip(cells, tapes, strict=True)]
+
+
+def _joint_pieces(shares: Array, k1: int, steps: int) -> list[tuple[int, int]]:
     return [(0, steps)] if shares.ndim == 1 else tbptt_pieces(k1, steps)
 
 
@@ -161,105 +208,108 @@ def _shares_of_piece(shares: Array, first: int, stop: int) -> Array:
     return piece
 
 
-def _state_after(layers: Sequence[Description], tape: Tape, stop: int) -> list[Array]:
-    return [
-        states[:, stop].copy() for layer, states in zip(layers, tape.states, strict=True) if layer["kind"] != "dense"
-    ]
+def _sums(parts: Sequence[Sequence[Array]]) -> list[Array]:
+    return [np.sum(terms, axis=0) for terms in zip(*parts, strict=True)]
+
+
+def _overwrite(tape: Tape, piece: Tape, first: int, stop: int) -> None:
+    for whole, part in zip(tape.outputs[1:], piece.outputs[1:], strict=True):
+        if whole.ndim == 3:
+            whole[:, first:stop] = part
+        else:
+            whole[:] = part
+    for wholes, parts in zip(tape.cells, piece.cells, strict=True):
+        for whole, part in zip(wholes, parts, strict=True):
+            whole[:, :, first + 1 : stop + 1] = part[:, :, 1:]
+
+
+def _weights_given(layer: Description) -> list[bool]:
+    """Return whether the list has each of the weights that a layer computes with: it leaves out a bias not used."""
+    bias = layer.get("layer", layer).get("use_bias", True)
+    of_kind = {"dense": [True, bias], "embedding": [True], "one_hot": [], "dropout": []}
+    return of_kind.get(layer["kind"], [True, True, bias] * len(cells_of(layer)))
 
 
 def _split_weights(layers: Sequence[Description], weights: Sequence[ArrayLike]) -> list[list[Array]]:
     """Return the weights of each layer, with zeros for a bias that is not used."""
-    left = float64(*weights)
+    left = iter(float64(*weights))
     split = []
     for layer in layers:
-        matrices = 1 if layer["kind"] == "dense" else 2
-        own, left = left[:matrices], left[matrices:]
-        if layer.get("use_bias", True):
-            own, left = [*own, left[0]], left[1:]
-        else:
-            own = [*own, np.zeros(own[0].shape[1])]
+        cell = layer.get("layer", layer)
+        two_biases = cell["kind"] == "gru" and cell.get("reset_after", True)
+        own: list[Array] = []
+        for given in _weights_given(layer):
+            own.append(next(left) if given else np.zeros((*([2] if two_biases else []), own[-1].shape[1])))
         split.append(own)
     return split
 
 
-def _new_tape(
+def _forward(
     layers: Sequence[Description],
     weights: Sequence[ArrayLike],
-    x: ArrayLike,
-    lengths: ArrayLike | None,
-    initial_state: Sequence[ArrayLike] | None,
+    x: NDArray[Any],
+    counts: Counts,
+    states: Sequence[Array | float],
+    dropout: Dropout,
+    first: int = 0,
 ) -> Tape:
-    (x,) = float64(x)
-    rows, steps, _ = x.shape
-    given = None if initial_state is None else iter(float64(*initial_state))
-    outputs: list[Array] = [x]
-    all_states: list[Array] = []
-    for layer, (*_, bias) in zip(layers, _split_weights(layers, weights), strict=True):
-        units = bias.shape[0]
-        if layer["kind"] == "dense":
-            all_states.append(np.zeros(0))
-            outputs.append(np.zeros((*outputs[-1].shape[:-1], units)))
-            continue
-        states = np.zeros((rows, steps + 1, units))
-        if given is not None:
-            states[:, 0] = next(given)
-        all_states.append(states)
-        # Views: filling in the states fills in the outputs.
-        outputs.append(states[:, 1:] if layer.get("return_sequences", False) else states[:, steps])
-    return Tape(outputs, all_states, counted_steps(lengths, rows, steps))
-
-
-def _forward(layers: Sequence[Description], weights: Sequence[ArrayLike], tape: Tape, first: int, stop: int) -> None:
-    """Fill in the tape for the steps first <= t < stop, which go on from the states after step first - 1."""
-    piece_lengths = np.clip(tape.lengths - first, 0, stop - first)
+    """Run all layers over the steps of x, the first of which is step ``first`` of the sequence."""
+    tape = Tape([x], [])
+    states_left = iter(states)
     for i, (layer, own) in enumerate(zip(layers, _split_weights(layers, weights), strict=True)):
-        x, y, states = tape.outputs[i], tape.outputs[i + 1], tape.states[i]
+        x = tape.outputs[-1]
+        tapes: list[Array] = []
         if layer["kind"] == "dense":
             kernel, bias = own
-            if x.ndim == 3:
-                y[:, first:stop] = dense_forward(x[:, first:stop], kernel, bias, layer["activation"])
-            else:
-                y[:] = dense_forward(x, kernel, bias, layer["activation"])
+            y = dense_forward(x, kernel, bias, layer.get("activation", "linear"))
+        elif layer["kind"] == "embedding":
+            y = embedding_forward(x, own[0])
+        elif layer["kind"] == "one_hot":
+            y = np.eye(layer["vocabulary"])[x]
+        elif layer["kind"] == "dropout":
+            y = x * dropout_mask(x.shape, layer["rate"], 4 * i, dropout, first)
         else:
-            kernel, recurrent_kernel, bias = own
-            states[:, first : stop + 1] = elman_forward(
-                x[:, first:stop], kernel, recurrent_kernel, bias, states[:, first], piece_lengths, layer["activation"]
-            )
+            own_states = [next(states_left) for _ in cells_of(layer)]
+            y, tapes = recurrent_forward(layer, i, own, x, counts, own_states, dropout)
+        tape.outputs.append(y)
+        tape.cells.append(tapes)
+    return tape
 
 
 def _backward(
     layers: Sequence[Description],
     weights: Sequence[ArrayLike],
     tape: Tape,
+    counts: Counts,
     y: ArrayLike,
     loss: str,
     shares: Array,
+    pieces: Sequence[tuple[int, int]],
     k2: int,
-    stop: int,
+    dropout: Dropout,
 ) -> Gradients:
-    """One pass from the errors at the places that have shares, through the last k2 steps before ``stop``."""
+    """One pass from the errors at the places that have shares; every cell takes those of each piece k2 steps back."""
     value, value_backward = LOSSES[loss]
-    starts = tbptt_starts(k2, stop, tape.lengths)
+    split = _split_weights(layers, weights)
     d_weights: list[Array] = []
-    d_initial_state: list[Array] = []
+    d_states: list[Array] = []
     d_y = value_backward(tape.outputs[-1], y, shares)
-    for i, (layer, own) in reversed(list(enumerate(zip(layers, _split_weights(layers, weights), strict=True)))):
-        x, states = tape.outputs[i], tape.states[i]
+    for i, layer in reversed(list(enumerate(layers))):
+        x, own = tape.outputs[i], split[i]
+        d_own: list[Array] = []
         if layer["kind"] == "dense":
-            kernel, _ = own
-            *d_own, d_y = dense_backward(x, kernel, tape.outputs[i + 1], d_y, layer["activation"])
-        else:
-            kernel, recurrent_kernel, _ = own
-            d_h = d_y
-            if not layer.get("return_sequences", False):
-                # The last state is that after the last step that counts: the steps behind it hand the error down.
-                d_h = np.zeros_like(states[:, 1:])
-                d_h[:, -1] = d_y
-            *d_own, d_y, d_state = elman_backward(
-                x, kernel, recurrent_kernel, states, d_h, tape.lengths, layer["activation"], starts, stop
+            *d_own, d_y = dense_backward(x, own[0], tape.outputs[i + 1], d_y, layer.get("activation", "linear"))
+        elif layer["kind"] == "embedding":
+            d_own = [embedding_backward(x, own[0], d_y)]
+        elif layer["kind"] == "dropout":
+            d_y = d_y * dropout_mask(x.shape, layer["rate"], 4 * i, dropout)
+        elif cells_of(layer):
+            d_own, d_y, d_own_states = recurrent_backward(
+                layer, i, own, x, counts, tape.cells[i], d_y, dropout, pieces, k2
             )
-            d_initial_state.insert(0, d_state)
-        d_weights = [*(d_own if layer.get("use_bias", True) else d_own[:-1]), *d_weights]
-    return Gradients(
-        value(tape.outputs[-1], y, shares), d_weights, d_y, d_initial_state, _state_after(layers, tape, stop)
-    )
+            d_states = [*d_own_states, *d_states]
+        used = [d for d, given in zip(d_own, _weights_given(layer), strict=True) if given]
+        d_weights = [*used, *d_weights]
+    d_x = None if tape.outputs[0].ndim == 2 else d_y
+    last = max(stop for _, stop in pieces)
+    return Gradients(value(tape.outputs[-1], y, shares), d_weights, d_x, d_states, _states_after(layers, tape, last))

@@ -8,6 +8,11 @@ pass over everything, full back-propagation.
 In a padded batch every row has its own boundaries: its last one is its own length, not the T of the batch, so that
 padding changes nothing. An output (N, O) is one error, at the last step that counts: one pass, whatever k1.
 
+Where every cell reads forwards, a pass runs through the whole stack. As soon as one reads backwards, each cell
+truncates by itself, in its own order of steps s (backwards s = T - 1 - t): at each boundary e its pass takes all the
+errors that arrive at the outputs of the piece's steps from above back to s = max(0, e - k2). Read backwards, a row's
+padding comes first and every row ends at T. Layers without time pass everything on, untruncated.
+
 References
 ----------
 Williams, Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent network trajectories,
@@ -38,7 +43,8 @@ def tbptt_pieces(k1: int, steps: int) -> list[tuple[int, int]]:
 def tbptt_starts(k2: int, stop: int, lengths: Lengths) -> Lengths:
     """Return the first step of each row's window, (N,), in the pass for the piece that ends at ``stop``.
 
-    A row that ends inside the piece has its boundary where it ends: max(0, min(stop, length) - k2).
+    A row that ends inside the piece has its boundary where it ends: max(0, min(stop, length) - k2). For a cell that
+    reads backwards ``lengths`` are all T.
     """
     boundaries = np.minimum(stop, lengths)
     return np.asarray(np.maximum(0, boundaries - k2), dtype=np.int64)

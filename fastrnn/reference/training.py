@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from fastrnn.reference import clipping
 from fastrnn.reference.arrays import Array, Description, float64
+from fastrnn.reference.dropout import Dropout
 from fastrnn.reference.model import gradients, online_gradients
 from fastrnn.reference.optimizers import adam_update, sgd_update
 from fastrnn.reference.tbptt import Truncation
@@ -76,14 +77,15 @@ def train_step(
     tbptt_update: str = "sequence",
     clip_value: float | None = None,
     clip_norm: float | None = None,
+    dropout: Dropout = None,
 ) -> tuple[float, Progress, list[Array]]:
-    """Train on one batch; return the loss, the progress after it and the final state of every recurrent layer.
+    """Train on one batch; return the loss, the progress after it and the final state of every cell.
 
     ``tbptt_update="sequence"`` makes one update with the sum of the truncated passes, ``"chunk"`` one after each piece,
     clipping each; its loss is the sum of the pieces' losses, each with the weights of its time. The other arguments
     are those of `fastrnn.reference.model.gradients`.
     """
-    batch = (x, y, loss, sample_weight, lengths, initial_state, tbptt)
+    batch = (x, y, loss, sample_weight, lengths, initial_state, tbptt, dropout)
     if tbptt_update == "sequence":
         whole = gradients(layers, progress.weights, *batch)
         return whole.loss, apply_update(progress, whole.weights, optimizer, clip_value, clip_norm), whole.final_state

@@ -1,0 +1,35 @@
+"""Layers: frozen descriptions, checked when they are made, and the schema of the model file.
+
+A layer holds no weights. It tells their shapes and initial values for a number of inputs, and the model does the rest.
+Legend: I inputs, H units, G gates, V ids in the vocabulary, E size of an embedding. Names, order and layout of the
+weights are those of Keras.
+"""
+
+from fastrnn.layers.base import ACTIVATIONS, Layer
+from fastrnn.layers.bidirectional import MERGE_MODES, Bidirectional
+from fastrnn.layers.cells import GRU, LSTM, Cell, Recurrent, SimpleRNN, Unidirectional
+from fastrnn.layers.ids import Embedding, IdLayer, OneHot
+from fastrnn.layers.stack import AnyLayer, layer_names, layer_widths, parameter_shapes
+from fastrnn.layers.stateless import Dense, Dropout
+
+__all__ = [
+    "ACTIVATIONS",
+    "GRU",
+    "LSTM",
+    "MERGE_MODES",
+    "AnyLayer",
+    "Bidirectional",
+    "Cell",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "IdLayer",
+    "Layer",
+    "OneHot",
+    "Recurrent",
+    "SimpleRNN",
+    "Unidirectional",
+    "layer_names",
+    "layer_widths",
+    "parameter_shapes",
+]

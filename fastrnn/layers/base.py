@@ -1,0 +1,123 @@
+"""What all layers have, and what those that multiply their input by a kernel share."""
+
+import math
+import operator
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn import initializers
+from fastrnn.initializers import AnyInitializer, Shape
+
+if TYPE_CHECKING:
+    from fastrnn.layers.cells import Cell
+
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
+
+
+class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True, kw_only=True):
+    """What every layer has: a name, or None to be named by its kind (`layer_names`).
+
+    Attributes
+    ----------
+    kind : what the layer is called if it is given no name
+    takes_ids : whether the layer reads whole numbers (N, T); it then has a ``vocabulary``
+    """
+
+    kind: ClassVar[str]
+    takes_ids: ClassVar[bool] = False
+
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None and (not isinstance(self.name, str) or not self.name or set(self.name) & set("./")):
+            raise self._error("name", "None or a text without '.' and '/', which separate the names of weights")
+
+    @property
+    def output_size(self) -> int:
+        """Size of the last axis of the layer's output; a Dropout has none of its own (`compute_output_size`)."""
+        raise NotImplementedError
+
+    @property
+    def cells(self) -> "list[Cell]":
+        """The layer's recurrent directions: none, one, or forwards before backwards."""
+        return []
+
+    def compute_output_size(self, input_size: int) -> int:
+        """Return the size of the last axis of the layer's output for the size of its input."""
+        return self.output_size
+
+    def weight_shapes(self, input_size: int) -> dict[str, Shape]:
+        """Shape of each weight, in the order of ``get_weights``."""
+        raise NotImplementedError
+
+    def initial_weights(self, input_size: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Draw each weight, in the order of `weight_shapes`; ``rng`` is advanced.
+
+        Raises
+        ------
+        ValueError
+            An initializer that makes matrices only was given for a bias.
+        """
+        raise NotImplementedError
+
+    def count_params(self, input_size: int) -> int:
+        """Count the elements of all weights."""
+        return sum(math.prod(shape) for shape in self.weight_shapes(input_size).values())
+
+    def _error(self, field: str, expected: str) -> ValueError:
+        return ValueError(f"{type(self).__name__} has {field}={getattr(self, field)!r}; expected {expected}")
+
+    def _check_flag(self, field: str) -> None:
+        if not isinstance(getattr(self, field), bool):
+            raise self._error(field, "True or False")
+
+    def _check_size(self, field: str) -> None:
+        given: Any = getattr(self, field)
+        if isinstance(given, bool) or not hasattr(given, "__index__") or given < 1:
+            raise self._error(field, "a whole number from 1 up")
+        msgspec.structs.force_setattr(self, field, operator.index(given))  # the file's schema knows no NumPy integers
+
+    def _check_rate(self, field: str) -> None:
+        given: Any = getattr(self, field)
+        if isinstance(given, bool) or not isinstance(given, Real) or not 0 <= float(given) < 1:
+            raise self._error(field, "a number from 0 up to 1, and below it: the share that is dropped in training")
+        msgspec.structs.force_setattr(self, field, float(given))
+
+    def _check_activation(self, field: str) -> None:
+        if getattr(self, field) is None:
+            msgspec.structs.force_setattr(self, field, "linear")
+        elif getattr(self, field) not in ACTIVATIONS:
+            raise self._error(field, f"one of {', '.join(ACTIVATIONS)} (None is linear)")
+
+    def _check_initializer(self, field: str) -> None:
+        try:
+            initializers.get(getattr(self, field))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{type(self).__name__}, {field}: {error}") from None
+
+
+class Weighted(Layer, frozen=True, kw_only=True):
+    """What the layers that multiply their input by a kernel share."""
+
+    use_bias: bool = True
+    kernel_initializer: str | AnyInitializer = "glorot_uniform"
+    bias_initializer: str | AnyInitializer = "zeros"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_size("units")
+        self._check_activation("activation")
+        self._check_flag("use_bias")
+        self._check_initializer("kernel_initializer")
+        self._check_initializer("bias_initializer")
+
+    def _draw(self, shapes: dict[str, Shape], rng: np.random.Generator, size: int) -> dict[str, NDArray[np.float64]]:
+        """Draw weights by the fields kernel_, recurrent_ and bias_initializer; ``size`` as in `Initializer.draw`."""
+        fields = {name: f"{name.removesuffix('_kernel')}_initializer" for name in shapes}
+        return {
+            name: initializers.get(getattr(self, fields[name])).draw(rng, shape, size) for name, shape in shapes.items()
+        }

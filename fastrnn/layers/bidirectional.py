@@ -1,0 +1,86 @@
+"""Bidirectional: a recurrent layer once forwards and once backwards."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn.initializers import Shape
+from fastrnn.layers.cells import GRU, LSTM, Cell, Recurrent, SimpleRNN
+
+MERGE_MODES = ("concat", "sum", "mul", "ave")
+
+
+class Bidirectional(Recurrent, frozen=True):
+    """Two copies of a recurrent layer, one of which reads from the last step to the first, and their outputs merged.
+
+    The outputs of a step are those of the states after both have read it; the last state of the backward copy is that
+    after step 0.
+
+    Weights: those of the forward copy, then those of the backward one, each drawn on its own: ``forward.kernel``, ...,
+    ``backward.bias``.
+
+    Parameters
+    ----------
+    layer : a SimpleRNN, LSTM or GRU that reads forwards and has no name
+    merge_mode : "concat" puts both outputs side by side (2H), "sum", "mul" and "ave" (their mean) make one of them (H)
+    name : what the weights' names begin with; None is ``bidirectional``, ``bidirectional_1``, ... in a model
+
+    Raises
+    ------
+    TypeError
+        ``layer`` is not one of these.
+    ValueError
+        It reads backwards or has a name, or an unknown ``merge_mode``.
+
+    References
+    ----------
+    Schuster and Paliwal (1997), Bidirectional recurrent neural networks, IEEE Transactions on Signal Processing 45.
+    """
+
+    kind: ClassVar[str] = "bidirectional"
+
+    layer: SimpleRNN | LSTM | GRU
+    merge_mode: str = "concat"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.layer, SimpleRNN | LSTM | GRU):
+            raise TypeError(
+                f"Bidirectional has layer={self.layer!r}; expected a SimpleRNN, LSTM or GRU, such as LSTM(32)"
+            )
+        if self.layer.go_backwards:
+            raise ValueError(
+                "Bidirectional has a layer with go_backwards=True; expected one that reads forwards, of which it makes "
+                "the backward copy itself: leave go_backwards out"
+            )
+        if self.layer.name is not None:
+            raise ValueError(
+                f"Bidirectional has a layer with name={self.layer.name!r}; expected one without: "
+                f"write Bidirectional(..., name={self.layer.name!r})"
+            )
+        if self.merge_mode not in MERGE_MODES:
+            raise self._error("merge_mode", f"one of {', '.join(MERGE_MODES)}")
+
+    @property
+    def return_sequences(self) -> bool:
+        return self.layer.return_sequences
+
+    @property
+    def output_size(self) -> int:
+        return self.layer.units * (2 if self.merge_mode == "concat" else 1)
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [Cell("forward.", self.layer, False), Cell("backward.", self.layer, True)]
+
+    def weight_shapes(self, input_size: int) -> dict[str, Shape]:
+        shapes = self.layer.weight_shapes(input_size)
+        return {cell.prefix + name: shape for cell in self.cells for name, shape in shapes.items()}
+
+    def initial_weights(self, input_size: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        return {
+            cell.prefix + name: value
+            for cell in self.cells
+            for name, value in self.layer.initial_weights(input_size, rng).items()
+        }

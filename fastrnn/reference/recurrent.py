@@ -1,0 +1,215 @@
+"""A recurrent layer as model.py sees it: its cells' order of steps, their dropout, their truncation, their outputs.
+
+A cell is one recurrent direction; a layer has one, a ``bidirectional`` two. Cells read forwards only: a cell that reads
+backwards is given x, the steps that count and the errors reversed in time, and its tape stays in its own order.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn.reference.arrays import Array, Counts, Description, Lengths
+from fastrnn.reference.bidirectional import merge_backward, merge_forward
+from fastrnn.reference.dropout import Dropout, dropout_mask
+from fastrnn.reference.elman import elman_backward, elman_forward
+from fastrnn.reference.gru import gru_backward, gru_forward
+from fastrnn.reference.lstm import lstm_backward, lstm_forward
+from fastrnn.reference.tbptt import tbptt_starts
+
+
+class Cell(NamedTuple):
+    """A kind of cell: its functions, which rows of its tape are its state, its own settings and their defaults."""
+
+    forward: Callable[..., Array]
+    backward: Callable[..., tuple[Array, ...]]
+    state: int | slice
+    settings: dict[str, Any]
+
+
+CELLS = {
+    "simple_rnn": Cell(elman_forward, elman_backward, 0, {"activation": "tanh"}),
+    "lstm": Cell(lstm_forward, lstm_backward, slice(0, 2), {"activation": "tanh", "recurrent_activation": "sigmoid"}),
+    "gru": Cell(
+        gru_forward,
+        gru_backward,
+        0,
+        {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True},
+    ),
+}
+
+
+def cells_of(layer: Description) -> list[Description]:
+    """Return the descriptions of a layer's cells; none for a layer that is not recurrent."""
+    if layer["kind"] == "bidirectional":
+        return [{**layer["layer"], "go_backwards": backwards} for backwards in (False, True)]
+    return [layer] if layer["kind"] in CELLS else []
+
+
+def reads_backwards(cell: Description) -> bool:
+    """Whether a cell runs from the last step to the first."""
+    return bool(cell.get("go_backwards", False))
+
+
+def returns_sequences(layer: Description) -> bool:
+    """Whether a recurrent layer gives an output a step rather than its final state."""
+    return bool(layer.get("layer", layer).get("return_sequences", False))
+
+
+def state_after(cell: Description, tape: Array, steps: int) -> Array:
+    """Return a cell's state after so many steps: (N, H), an LSTM's (2, N, H) h and c."""
+    return tape[CELLS[cell["kind"]].state, :, steps].copy()
+
+
+def recurrent_forward(
+    layer: Description,
+    number: int,
+    weights: Sequence[Array],
+    x: Array,
+    counts: Counts,
+    states: Sequence[Array | float],
+    dropout: Dropout,
+) -> tuple[Array, list[Array]]:
+    """Run a layer's cells.
+
+    Parameters
+    ----------
+    number : int, the layer's place in the model, for its streams of dropout
+    weights : kernel, recurrent kernel, bias of each cell
+    x : (N, T, I)
+    counts : (N, T)
+    states : the initial state of each cell
+    dropout : as in `fastrnn.reference.dropout.dropout_mask`
+
+    Returns
+    -------
+    y : (N, H) or (N, T, H); H twice as many where two cells are merged by "concat"
+    tapes : one a cell, in its own order of steps
+    """
+    tapes = []
+    for k, cell in enumerate(cells_of(layer)):
+        own = weights[3 * k : 3 * k + 3]
+        mask, recurrent_mask = _masks(cell, 4 * number + 2 * k, x, own, dropout)
+        seen, seen_counts = _own_order(cell, x * mask[:, None]), _own_order(cell, counts)
+        settings = {**_settings(cell), "recurrent_mask": recurrent_mask}
+        tapes.append(CELLS[cell["kind"]].forward(seen, *own, states[k], seen_counts, **settings))
+    outputs = _outputs(layer, tapes, counts)
+    if layer["kind"] == "bidirectional":
+        return merge_forward(outputs[0], outputs[1], layer["merge_mode"]), tapes
+    return outputs[0], tapes
+
+
+def recurrent_backward(
+    layer: Description,
+    number: int,
+    weights: Sequence[Array],
+    x: Array,
+    counts: Counts,
+    tapes: Sequence[Array],
+    d_y: Array,
+    dropout: Dropout,
+    pieces: Sequence[tuple[int, int]],
+    k2: int,
+) -> tuple[list[Array], Array, list[Array]]:
+    """Run a layer's cells backward: each takes the errors of each piece through the k2 steps before the piece's end.
+
+    Parameters
+    ----------
+    layer, number, weights, x, counts, dropout : as in `recurrent_forward`
+    tapes : from `recurrent_forward`
+    d_y : like y, gradient of the loss by y
+    pieces : (first, stop) of each, in a cell's own order of steps
+
+    Returns
+    -------
+    d_weights : like weights
+    d_x : (N, T, I)
+    d_states : like the initial states
+    """
+    d_outputs = [d_y]
+    if layer["kind"] == "bidirectional":
+        forward, backward = _outputs(layer, tapes, counts)
+        d_outputs = list(merge_backward(forward, backward, d_y, layer["merge_mode"]))
+    d_weights: list[Array] = []
+    d_x = np.zeros_like(x)
+    d_states = []
+    for k, (cell, tape, d_output) in enumerate(zip(cells_of(layer), tapes, d_outputs, strict=True)):
+        own = weights[3 * k : 3 * k + 3]
+        mask, recurrent_mask = _masks(cell, 4 * number + 2 * k, x, own, dropout)
+        seen, seen_counts = _own_order(cell, x * mask[:, None]), _own_order(cell, counts)
+        d_h = _errors(layer, cell, tape, d_output, counts)
+        passes = []
+        for first, stop in pieces:
+            errors = np.zeros_like(d_h)
+            errors[:, first:stop] = d_h[:, first:stop]
+            starts = tbptt_starts(k2, stop, _ends(cell, counts))
+            settings = {**_settings(cell), "recurrent_mask": recurrent_mask, "starts": starts, "stop": stop}
+            passes.append(CELLS[cell["kind"]].backward(seen, *own[:2], tape, errors, seen_counts, **settings))
+        *d_own, d_seen, d_state = (np.sum(parts, axis=0) for parts in zip(*passes, strict=True))
+        d_weights += d_own
+        d_x += _own_order(cell, d_seen) * mask[:, None]
+        d_states.append(d_state)
+    return d_weights, d_x, d_states
+
+
+def _settings(cell: Description) -> dict[str, Any]:
+    return {name: cell.get(name, default) for name, default in CELLS[cell["kind"]].settings.items()}
+
+
+def _masks(cell: Description, stream: int, x: Array, weights: Sequence[Array], dropout: Dropout) -> tuple[Array, Array]:
+    """Return the masks of a cell's input (N, I) and of its state (N, H), one a sequence."""
+    kernel, recurrent_kernel, _ = weights
+    mask = dropout_mask((len(x), kernel.shape[0]), cell.get("dropout", 0.0), stream, dropout)
+    shape = (len(x), recurrent_kernel.shape[0])
+    return mask, dropout_mask(shape, cell.get("recurrent_dropout", 0.0), stream + 1, dropout)
+
+
+def _own_order(cell: Description, array: NDArray[Any]) -> NDArray[Any]:
+    """Turn an array (N, T, ...) from time into a cell's order of steps, or back."""
+    return array[:, ::-1] if reads_backwards(cell) else array
+
+
+def _ends(cell: Description, counts: Counts) -> Lengths:
+    """Return where each row ends in a cell's order of steps, (N,): backwards at T, for its padding comes first."""
+    return np.full(len(counts), counts.shape[1]) if reads_backwards(cell) else counts.sum(axis=1)
+
+
+def _steps_shown(layer: Description, cell: Description, counts: Counts) -> Lengths:
+    """Return after which of a cell's steps, in its own order, it has the state that each output shows, (N, T)."""
+    rows, steps = counts.shape
+    t = np.tile(np.arange(steps), (rows, 1))
+    if layer["kind"] == "bidirectional":
+        return _own_order(cell, t)
+    if reads_backwards(cell):
+        # As they were computed, from the row's own last step on; behind its length the final state.
+        padding = np.sum(~counts, axis=1, keepdims=True, dtype=np.int64)
+        return np.asarray(np.minimum(padding + t, steps - 1))
+    return t
+
+
+def _outputs(layer: Description, tapes: Sequence[Array], counts: Counts) -> list[Array]:
+    """Return what each cell puts out, (N, H) or (N, T, H)."""
+    outputs = []
+    for cell, tape in zip(cells_of(layer), tapes, strict=True):
+        h = tape[0]
+        if not returns_sequences(layer):
+            outputs.append(h[:, -1])
+            continue
+        y = np.zeros_like(h[:, 1:])
+        for (n, t), s in np.ndenumerate(_steps_shown(layer, cell, counts)):
+            y[n, t] = h[n, s + 1]
+        outputs.append(y)
+    return outputs
+
+
+def _errors(layer: Description, cell: Description, tape: Array, d_output: Array, counts: Counts) -> Array:
+    """Return the gradient by the output of each of a cell's steps, in its own order, (N, T, H)."""
+    d_h = np.zeros_like(tape[0, :, 1:])
+    if not returns_sequences(layer):
+        # The last state is that after the last step that counts: the steps behind it hand the error down.
+        d_h[:, -1] = d_output
+        return d_h
+    for (n, t), s in np.ndenumerate(_steps_shown(layer, cell, counts)):
+        d_h[n, s] += d_output[n, t]
+    return d_h
