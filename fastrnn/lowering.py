@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from fastrnn.kernels import dense, dropout, elman, embedding, gru, lstm, merging, recurrence
 from fastrnn.kernels.activations import ACTIVATIONS
 from fastrnn.kernels.operation import Operation
-from fastrnn.kernels.product import BLOCK, gram, padded, product
+from fastrnn.kernels.product import BLOCK, gram, pack, padded, product
+from fastrnn.kernels.row import row_product
 from fastrnn.kernels.signals import EVERY, WHOLE, WINDOW
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.layers import Bidirectional, Cell, Dense, Dropout, Embedding, OneHot, Recurrent
@@ -170,15 +171,17 @@ class Lowering:
 
     def _signals(self) -> dict[str, Any]:
         """Fields that the records of all layers have: where they read."""
-        plan, signal = self.plan, self.signal
+        plan, signal, dtype = self.plan, self.signal, self.plan.network.dtype
         fields: dict[str, Any] = {
             "steps": plan.steps, "sequences": signal.sequences, "is_top": self.is_top, "trains": self.trains,
-            "product": product.address(plan.network.dtype), "nothing": plan.nothing, "input_size": signal.size,
+            "pack": pack.address(dtype), "product": product.address(dtype),
+            "row_product": row_product.address(dtype), "nothing": plan.nothing,
+            "input_size": signal.size,
             "input": signal.buffer, "input_stride": signal.stride, "input_first": signal.first,
             "input_moves": signal.moves,
         }  # fmt: skip
         if self.trains:
-            fields["gram"] = gram.address(plan.network.dtype)
+            fields["gram"] = gram.address(dtype)
         if signal.gradient is not None:
             fields |= {"wants_d_input": 1, "d_input": signal.gradient, "whole_d_input": signal.whole}
         return fields

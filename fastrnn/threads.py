@@ -33,9 +33,9 @@ def shards_of(network: Network, rows: int, steps: int) -> int:
 
 
 def _is_light(network: Network, rows: int, steps: int) -> bool:
-    """Whether the weights are few beside the states of a minibatch."""
-    states = rows * steps * sum(cell.layer.units for cell in network.cells)
-    return 4 * -(-rows // SHARD_ROWS) * network.flat.size <= states
+    """Whether gradients for every shard are small beside what is stored of a minibatch's states and gates."""
+    numbers = sum(cell.layer.units * (cell.layer.gates + cell.layer.state_arrays) for cell in network.cells)
+    return 8 * -(-rows // SHARD_ROWS) * network.flat.size <= rows * steps * numbers
 
 
 def splits_units(layer: Unidirectional, dtype: str, threads: int) -> bool:

@@ -46,7 +46,7 @@ EDIT = """
 _fill = fill
 
 
-@njit
+@helper
 def fill(target, count, value):
     _fill(target, count, value + 1.0)
 """

@@ -1,6 +1,5 @@
 """The packed products against NumPy, over shapes on every side of the tile, lane and block sizes."""
 
-import functools
 import itertools
 from typing import Any, NamedTuple
 
@@ -8,12 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import cfunc, int64, types
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 from fastrnn.kernels import product as kernels
-from fastrnn.kernels.operation import REALS
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.memory import zeros
 from tests.vectors import padded_copy, pointer
@@ -27,12 +24,6 @@ columns_or_terms = st.one_of(
 )
 
 
-@functools.cache
-def pack_code(dtype: str) -> Any:
-    real = types.CPointer(REALS[dtype])
-    return cfunc(types.void(real, int64, int64, int64, int64, real, int64, int64))(kernels.pack.py_func).ctypes
-
-
 def pack(matrix: Array, *, transposed: bool = False, threads: int = 1) -> Array:
     """Return the panels of a matrix (terms, columns), which lies in memory as it is or ``transposed``."""
     terms, columns = matrix.shape
@@ -41,7 +32,9 @@ def pack(matrix: Array, *, transposed: bool = False, threads: int = 1) -> Array:
     stored = np.ascontiguousarray(matrix.T if transposed else matrix)
     strides = (1, terms) if transposed else (columns, 1)
     for thread in range(threads):
-        pack_code(str(matrix.dtype))(pointer(stored), *strides, terms, columns, pointer(packed), thread, threads)
+        kernels.pack.code(str(matrix.dtype)).ctypes(
+            pointer(stored), *strides, terms, columns, pointer(packed), thread, threads
+        )
     return packed
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from fastrnn.kernels.helper import helper, inlined
 from fastrnn.kernels.maths import sigmoid, tanh
 from fastrnn.kernels.vector import WIDE, lanes, load, load_wide, maximum, select_less, store
 
@@ -11,7 +10,7 @@ ACTIVATIONS = {"linear": 0, "tanh": 1, "sigmoid": 2, "relu": 3}
 LINEAR, TANH, SIGMOID, RELU = 0, 1, 2, 3
 
 
-@njit(forceinline=True)
+@inlined
 def activated(code, value):
     """``f(value)`` of a vector."""
     if code == TANH:
@@ -23,7 +22,7 @@ def activated(code, value):
     return value
 
 
-@njit
+@helper
 def activate(code, values, count):
     """``values = f(values)`` in place, over ``count`` numbers (whole vectors)."""
     if code == LINEAR:
@@ -37,7 +36,7 @@ def activate(code, values, count):
         i += lanes(values)
 
 
-@njit(forceinline=True)
+@inlined
 def derivative(code, gradient, output):
     """The vector ``gradient * f'`` with the derivative expressed in the vector of outputs of ``f``."""
     if code == TANH:

@@ -6,8 +6,8 @@ from numba import njit
 
 from fastrnn.kernels.activations import activate, derivative
 from fastrnn.kernels.operation import at, operation, record, share
-from fastrnn.kernels.product import ROW_UNIT, ROWS, call_gram, call_product, pack
-from fastrnn.kernels.rows import add_column_sums, padded_width
+from fastrnn.kernels.product import ROW_UNIT, ROWS, call_gram, call_pack, call_product
+from fastrnn.kernels.rows import add_column_sums, copy_numbers, padded_width
 from fastrnn.kernels.signals import (
     SIGNALS,
     d_input_place,
@@ -31,11 +31,13 @@ def dense_pack(real, call, spec):
     """Lay the parameters out for the products; once a minibatch, after the update."""
     s, c = fields(spec), fields(call)
     kernel = at(s.kernel, real)
-    pack(kernel, s.units, 1, s.input_size, s.units, at(s.packed_kernel, real), c.thread, c.threads)
-    if s.use_bias != 0:
-        pack(at(s.bias, real), s.units, 1, 1, s.units, at(s.packed_bias, real), c.thread, c.threads)
+    call_pack(s.pack, kernel, s.units, 1, s.input_size, s.units, at(s.packed_kernel, real), c.thread, c.threads)
+    if s.use_bias != 0 and c.thread == 0:
+        copy_numbers(at(s.bias, real), at(s.packed_bias, real), s.units)
     if s.wants_d_input != 0:
-        pack(kernel, 1, s.units, s.units, s.input_size, at(s.packed_kernel_back, real), c.thread, c.threads)
+        call_pack(
+            s.pack, kernel, 1, s.units, s.units, s.input_size, at(s.packed_kernel_back, real), c.thread, c.threads
+        )
 
 
 @operation(DENSE)

@@ -11,6 +11,7 @@ import ctypes
 from numba import from_dtype, njit, types
 
 from fastrnn.kernels.batch import LONGEST
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import CALL, compiled, meet, record, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.vector import doubles_at, fields, integers_at, routine_caller
@@ -45,7 +46,7 @@ _STAGE_WORDS = 7
 _call_operation = routine_caller("iii")
 
 
-@njit
+@helper
 def _run(table, start, stop, call, barrier, threads):
     """Run the operations ``start`` ... ``stop`` of a table."""
     for i in range(start, stop):
@@ -54,7 +55,7 @@ def _run(table, start, stop, call, barrier, threads):
             meet(barrier, threads)
 
 
-@njit
+@helper
 def _shared(j, c, call, start, stop, batch_rows):
     """Run operations of the minibatch as a whole; all threads take part."""
     c.place, c.rows, c.sequence = 0, batch_rows, c.batch * j.batch_size
@@ -62,7 +63,7 @@ def _shared(j, c, call, start, stop, batch_rows):
     _run(j.shared, start, stop, call, j.barrier, c.team)
 
 
-@njit
+@helper
 def _take(j, c, shard, batch_rows):
     """Turn to a shard: its rows, its table; returns the table's address."""
     low, high = share(batch_rows, ROW_UNIT, shard, j.shards)
@@ -71,13 +72,13 @@ def _take(j, c, shard, batch_rows):
     return j.table + shard * j.operations * 24
 
 
-@njit
+@helper
 def _field(j, stage, place):
     """A field of a stage, by its place in ``STAGE_FIELDS``."""
     return integers_at(j.stages)[stage * _STAGE_WORDS + place]
 
 
-@njit
+@helper
 def _back_pass(j, c, call, table, stage, errors_from, end, k2):
     """One pass of a stage from ``end`` down through ``k2`` steps, with the errors of steps from ``errors_from`` on.
 
@@ -92,7 +93,7 @@ def _back_pass(j, c, call, table, stage, errors_from, end, k2):
     )
 
 
-@njit
+@helper
 def _windows(j, c, call, table, stage, lowest, last):
     """The steps ``[lowest, last)`` of a pass, window by window, so that gradients before the activations are few."""
     while last > lowest:
@@ -102,7 +103,7 @@ def _windows(j, c, call, table, stage, lowest, last):
         last = c.first
 
 
-@njit
+@helper
 def _back_stage(j, c, call, table, stage):
     """All passes of a stage: one for every ``k1`` steps that bring errors."""
     k1, k2 = (j.k1, j.k2) if _field(j, stage, 4) != 0 else (j.steps, j.steps)
@@ -114,21 +115,21 @@ def _back_stage(j, c, call, table, stage):
         start = end
 
 
-@njit
+@helper
 def _forward(j, c, call, table, start, end):
     """Forward over the steps ``[start, end)`` and their errors."""
     c.first, c.last, c.errors_from = start, end, start
     _run(table, j.forward, j.begin_back, call, j.barrier, c.threads)
 
 
-@njit
+@helper
 def _begin(j, c, call, table):
     """Begin a shard's minibatch."""
     c.origin, c.first, c.last = 0, 0, j.steps
     _run(table, 0, j.keep, call, j.barrier, c.threads)
 
 
-@njit
+@helper
 def _whole(j, c, call, table):
     """A shard's minibatch with at most one update: forward, then all the way back."""
     _begin(j, c, call, table)
@@ -141,7 +142,7 @@ def _whole(j, c, call, table):
         _back_stage(j, c, call, table, stage)
 
 
-@njit
+@helper
 def _in_segments(j, c, call, table):
     """A shard's minibatch that keeps a segment's states only: forward to the last, then each again on the way back.
 
@@ -165,7 +166,7 @@ def _in_segments(j, c, call, table):
         _windows(j, c, call, table, 0, start, end)
 
 
-@njit
+@helper
 def _online(j, c, call, batch_rows, first_shard, last_shard):
     """A minibatch with an update after every piece of ``k1`` steps."""
     start = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.rows import padded_width
@@ -28,7 +29,7 @@ DROPOUT = record(SIGNALS + "seed stream threshold one_mask", "scale")
 for all steps of a sequence."""
 
 
-@njit
+@helper
 def kept(real, s, c, t, row, j):
     """The factors (0 or ``scale``) of the units from ``j`` on."""
     return philox_kept(real, j, t, c.place + row, c.draw, s.seed, s.stream, s.threshold, s.scale)

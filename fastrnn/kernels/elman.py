@@ -8,6 +8,7 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.activations import activate, derivative
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.recurrence import (
@@ -25,13 +26,13 @@ from fastrnn.kernels.recurrence import (
     synchronise,
     takes_part,
 )
-from fastrnn.kernels.row import row_product
+from fastrnn.kernels.row import call_row_product
 from fastrnn.kernels.rows import fill, padded_width
 from fastrnn.kernels.signals import rows_at
 from fastrnn.kernels.vector import lanes, load, offset, splat, store
 
 
-@njit
+@helper
 def _forward_step(real, s, c, t, z, low, rows, first, count):
     """``z = f(z + h U)``."""
     width = padded_width(s.units, real)
@@ -48,14 +49,16 @@ def _forward_step(real, s, c, t, z, low, rows, first, count):
             activate(s.activation, z, whole * width)
         for row in range(whole, rows):
             out = offset(z, row * width)
-            row_product(s.activation, offset(before, row * width), packed, out, out, s.units, s.units)
+            call_row_product(
+                s.row_product, offset(before, row * width), packed, out, out, s.activation, s.units, s.units
+            )
     if s.has_lengths != 0:
         for row in range(low, low + rows):
             if is_held(s, t, row):
                 hold(real, s, c, s.h, t, row, first, count)
 
 
-@njit
+@helper
 def _backward_step(real, s, c, t, window, carry, earlier, goes_on, low, rows, first, count):
     """``d_z = carry * f'(h_t)``, carried on: ``d_z U^T``."""
     width = padded_width(s.units, real)
@@ -77,7 +80,7 @@ def _backward_step(real, s, c, t, window, carry, earlier, goes_on, low, rows, fi
         mask_carry(real, s, earlier, low, rows, first, count)
 
 
-@njit
+@helper
 def _before_activation(code, carry, h, d_z, count):
     """``d_z = carry * f'(h)`` over ``count`` numbers."""
     i = 0

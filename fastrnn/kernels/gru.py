@@ -11,8 +11,8 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.activations import SIGMOID, TANH, activated, derivative
+from fastrnn.kernels.helper import helper, inlined
 from fastrnn.kernels.operation import at, operation
-from fastrnn.kernels.product import pack
 from fastrnn.kernels.recurrence import (
     RECURRENT,
     add_gram,
@@ -37,18 +37,18 @@ from fastrnn.kernels.recurrence import (
     synchronise,
     takes_part,
 )
-from fastrnn.kernels.rows import add_column_sums, padded_width
+from fastrnn.kernels.rows import add_column_sums, copy_numbers, padded_width
 from fastrnn.kernels.signals import rows_at
 from fastrnn.kernels.vector import fields, lanes, load, offset, splat, store
 
 
-@njit
+@helper
 def _packed_candidate(real, s):
     """The block of ``U_n``, as `gate_products` reads it."""
     return at(s.packed_recurrent, real, s.units * padded_width(2 * s.units, real))
 
 
-@njit
+@helper
 def _packed_candidate_back(real, s):
     """The block of ``U_n``, transposed."""
     return at(s.packed_recurrent_back, real, 2 * s.units * padded_width(s.units, real))
@@ -67,15 +67,15 @@ def gru_pack(real, call, spec):
         pack_back(real, s, c, offset(recurrent, 2 * units), units, _packed_candidate_back(real, s))
     if s.use_bias != 0 and c.thread == 0:
         bias, packed = at(s.bias, real), at(s.packed_bias, real)
-        pack(bias, 3 * units, 1, 1, 3 * units, packed, 0, 1)
+        copy_numbers(bias, packed, 3 * units)
         if s.reset_after != 0:
             for j in range(2 * units):
                 packed[j] += bias[3 * units + j]
-            pack(offset(bias, 5 * units), units, 1, 1, units, at(s.packed_recurrent_bias, real), 0, 1)
+            copy_numbers(offset(bias, 5 * units), at(s.packed_recurrent_bias, real), units)
     pack_kernel(real, s, c)
 
 
-@njit
+@helper
 def _forward_step(real, s, c, t, z, low, rows, first, count):
     """Form the gates and the state of a step."""
     width = padded_width(s.units, real)
@@ -105,7 +105,7 @@ def _forward_step(real, s, c, t, z, low, rows, first, count):
                 hold(real, s, c, s.h, t, row, first, count)
 
 
-@njit
+@helper
 def _reset(s, z, read, width, rows, first, count):
     """``q = g(r) h``; the gate ``r`` itself is activated with the others."""
     for row in range(rows):
@@ -115,7 +115,7 @@ def _reset(s, z, read, width, rows, first, count):
             put(gates, 3 * s.units + j, r * load(read, row * width + j), s.units - j)
 
 
-@njit(forceinline=True)
+@inlined
 def _units_forward(a, g, s, z, before, after, rows, first, count, units):
     """The activated gates and the state of this thread's part; compiled apart for the usual activations."""
     width, keeps, after_product = padded_width(units, z), s.trains != 0, s.reset_after != 0
@@ -135,7 +135,7 @@ def _units_forward(a, g, s, z, before, after, rows, first, count, units):
             store(after, begin + j, n + update * (load(before, begin + j) - n))
 
 
-@njit
+@helper
 def _backward_step(real, s, c, t, window, carry, earlier, goes_on, low, rows, first, count):
     """Form ``d_z`` and the error carried on: ``carry z`` and the products with ``U^T``."""
     width = padded_width(s.units, real)
@@ -177,7 +177,7 @@ def _backward_step(real, s, c, t, window, carry, earlier, goes_on, low, rows, fi
         _add_pulled(real, s, target, earlier, low, rows, first, count)
 
 
-@njit
+@helper
 def _add_pulled(real, s, pulled, earlier, low, rows, first, count):
     """``earlier += pulled``, through the mask of recurrent dropout if there is one."""
     width = padded_width(s.units, real)
@@ -189,7 +189,7 @@ def _add_pulled(real, s, pulled, earlier, low, rows, first, count):
             store(earlier, j, load(earlier, j) + value)
 
 
-@njit(forceinline=True)
+@inlined
 def _unit_backward(s, gates, d_z, j, before, carry, earlier):
     """A vector of units from ``j`` on, but for what comes through ``q`` of the reset before the product."""
     units = s.units
@@ -205,7 +205,7 @@ def _unit_backward(s, gates, d_z, j, before, carry, earlier):
     store(earlier, j, d_h * z)
 
 
-@njit(forceinline=True)
+@inlined
 def _unit_reset(s, gates, d_z, j, read, pulled):
     """Reset before the product: the error ``pulled`` of ``q = r h`` goes on to ``r`` and, times ``r``, to ``h``."""
     units = s.units

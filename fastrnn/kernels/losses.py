@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.rows import padded_width
@@ -21,12 +22,12 @@ LOSS = record(
 (S, B, O') its gradient; ``codes`` (columns) the loss, then the metrics; ``row_totals`` (columns, capacity)."""
 
 
-@njit
+@helper
 def _value(code, difference):
     return difference * difference if code == _MSE else abs(difference)
 
 
-@njit
+@helper
 def _slope(code, difference):
     if code == _MSE:
         return 2.0 * difference

@@ -9,6 +9,7 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.activations import SIGMOID, TANH, activated, derivative
+from fastrnn.kernels.helper import helper, inlined
 from fastrnn.kernels.operation import at, operation
 from fastrnn.kernels.recurrence import (
     RECURRENT,
@@ -36,7 +37,7 @@ from fastrnn.kernels.vector import lanes, load, offset, splat, store
 GATES = 4
 
 
-@njit
+@helper
 def _forward_step(real, s, c, t, z, low, rows, first, count):
     """Form the gates and the states of a step."""
     width = padded_width(s.units, real)
@@ -58,7 +59,7 @@ def _forward_step(real, s, c, t, z, low, rows, first, count):
                     hold(real, s, c, s.cell, t, row, first, count)
 
 
-@njit(forceinline=True)
+@inlined
 def _units_forward(a, g, s, t, z, cell_before, cell_after, h, low, rows, first, count, units):
     """The activated gates and the states of this thread's part; compiled apart for the usual activations."""
     width, keeps = padded_width(units, z), s.trains != 0
@@ -81,7 +82,7 @@ def _units_forward(a, g, s, t, z, cell_before, cell_after, h, low, rows, first, 
             store(h, begin + j, o * activated(a, cell))
 
 
-@njit
+@helper
 def _backward_step(real, s, c, t, window, carry, earlier, goes_on, low, rows, first, count):
     """Form ``d_z`` and the cell state's error; carried on through the state: ``d_z U^T``."""
     width = padded_width(s.units, real)
@@ -104,7 +105,7 @@ def _backward_step(real, s, c, t, window, carry, earlier, goes_on, low, rows, fi
         mask_carry(real, s, earlier, low, rows, first, count)
 
 
-@njit(forceinline=True)
+@inlined
 def _units_backward(a, g, s, c, t, z, d_z, carry, carry_cell, before, after, low, rows, first, count, units):
     """``d_z`` and the cell state's error of this thread's part; compiled apart for the usual activations."""
     width = padded_width(units, z)
@@ -126,7 +127,7 @@ def _units_backward(a, g, s, c, t, z, d_z, carry, carry_cell, before, after, low
             store(carry_cell, begin + j, d_cell * f)
 
 
-@njit
+@helper
 def _no_errors(s, t, row, d_z, carry_cell, first, count, units):
     """A row that does not take part: what its cell state carries waits if it is held, and ends otherwise."""
     for j in range(first, first + count, lanes(d_z)):

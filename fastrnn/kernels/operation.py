@@ -17,9 +17,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import cfunc, float32, float64, from_dtype, int64, njit, types
+from numba import cfunc, float32, float64, from_dtype, int64, types
 
 from fastrnn.kernels.cache import cached_in, empty
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.vector import atomic_add, atomic_load, atomic_store, give_way, offset, pointer_to, relax
 
 REALS = {"float32": float32, "float64": float64}
@@ -100,20 +101,20 @@ def routine(parameters: str) -> Callable[[Any], Compiled]:
     return lambda function: Compiled(function, lambda real: [real if p == "p" else int64 for p in parameters])
 
 
-@njit
+@helper
 def at(address, real, place=0):
     """The buffer at ``address`` as a pointer to numbers, ``place`` numbers on."""
     return offset(pointer_to(address, real), place)
 
 
-@njit
+@helper
 def share(items, unit, thread, threads):
     """The range ``[start, stop)`` of ``items`` that falls to ``thread``: whole units, as even as can be."""
     units = (items + unit - 1) // unit
     return min(items, units * thread // threads * unit), min(items, units * (thread + 1) // threads * unit)
 
 
-@njit
+@helper
 def meet(barrier, threads):
     """Wait until all threads are here. ``barrier`` (16) int64: arrivals at 0, rounds at 8 (cache lines apart)."""
     if threads == 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.rows import add, fill
 from fastrnn.kernels.vector import (
@@ -35,7 +36,7 @@ UPDATE = record(
 )
 
 
-@njit
+@helper
 def _clipped(gradient, clips_value, limit):
     """The gradient's elements clipped to [-limit, limit]; NaN stays."""
     if clips_value != 0:
@@ -78,7 +79,7 @@ def sum_squares(real, call, spec):
         doubles_at(s.block_sums)[block // BLOCK] = sum_lanes(total)
 
 
-@njit
+@helper
 def _norm_factor(s):
     """``min(1, clip_norm / (norm + 1e-6))`` from the sums of all blocks, added in order."""
     if s.clips_norm == 0:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import routine
 from fastrnn.kernels.target import TARGET
 from fastrnn.kernels.vector import lanes, load, matrix_tile, offset, routine_caller, store, transpose
@@ -49,13 +50,13 @@ def scratch_size(lane_count: int) -> int:
     return GRAM_PANELS + GRAM_BLOCK * ROWS + lane_count + ROWS * PANEL * lane_count
 
 
-@njit
+@helper
 def panel_width(left):
     """Vectors in the next panel when ``left`` vectors are left: no panel of one, unless it is the only one."""
     return 2 if left == PANEL + 1 else min(PANEL, left)
 
 
-@njit
+@helper
 def _tile_rows(left):
     """Height of the next tile when ``left`` rows are left."""
     if left >= ROWS:
@@ -65,6 +66,7 @@ def _tile_rows(left):
     return 2 if left >= 2 else 1
 
 
+@routine("piiiipii")
 @njit
 def pack(source, row_stride, column_stride, terms, columns, packed, thread, threads):
     """Lay the matrix ``source[k * row_stride + j * column_stride]`` (terms, columns) out in panels.
@@ -86,7 +88,7 @@ def pack(source, row_stride, column_stride, terms, columns, packed, thread, thre
         panel += 1
 
 
-@njit
+@helper
 def _pack_panel(source, row_stride, column_stride, terms, inside, across, out):
     """One panel of :func:`pack`: ``inside`` columns of the matrix, then zeros, ``across`` in all."""
     width = lanes(source)
@@ -143,7 +145,7 @@ def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps
         first += across
 
 
-@njit
+@helper
 def _pack_rows(d, d_stride, terms, vectors, packed):
     """Lay ``terms`` rows of ``vectors`` vectors out in panels."""
     width = lanes(d)
@@ -157,7 +159,7 @@ def _pack_rows(d, d_stride, terms, vectors, packed):
         first += across
 
 
-@njit
+@helper
 def _copy_strip(a, a_stride, terms, strip):
     """Copy ``ROWS`` neighbouring columns of ``terms`` rows close together; reads and writes whole vectors."""
     width = lanes(a)
@@ -166,7 +168,7 @@ def _copy_strip(a, a_stride, terms, strip):
             store(strip, k * ROWS + j, load(a, k * a_stride + j))
 
 
-@njit
+@helper
 def _edge_tile(height, across, a, a_stride, panel, out, out_stride, columns, terms, edge):
     """A tile that reaches past the last column of ``out``, by way of ``edge``."""
     stride = across * lanes(a)
@@ -226,5 +228,6 @@ def gram(a, a_stride, d, d_stride, out, out_stride, columns, first_row, last_row
             m += height
 
 
+call_pack = routine_caller("piiiipii")
 call_product = routine_caller("piipppiiiiiii")
 call_gram = routine_caller("pipipiiiiip")

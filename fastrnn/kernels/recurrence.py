@@ -28,10 +28,11 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.activations import LINEAR
+from fastrnn.kernels.helper import helper, inlined, spliced
 from fastrnn.kernels.operation import at, meet, operation, record, share
-from fastrnn.kernels.product import BLOCK, ROW_UNIT, ROWS, call_gram, call_product, pack
-from fastrnn.kernels.row import row_product
-from fastrnn.kernels.rows import add, add_column_sums, add_numbers, copy, fill, padded_width
+from fastrnn.kernels.product import BLOCK, ROW_UNIT, ROWS, call_gram, call_pack, call_product
+from fastrnn.kernels.row import call_row_product
+from fastrnn.kernels.rows import add, add_column_sums, add_numbers, copy, copy_numbers, fill, padded_width
 from fastrnn.kernels.signals import SIGNALS, d_input_place, d_output_place, input_place, rows_at
 from fastrnn.kernels.vector import fields, first_lanes, integers_at, lanes, load, offset, real_of, splat, store
 
@@ -51,31 +52,31 @@ with."""
 # ------------------------------------------------------------------------------------------------ places and shares
 
 
-@njit
+@helper
 def place_before(s, c, t):
     """Place on the tapes of the state before step ``t``."""
     return t - c.origin + s.reads_backwards
 
 
-@njit
+@helper
 def place_after(s, c, t):
     """Place on the tapes of the state after step ``t``."""
     return t - c.origin + 1 - s.reads_backwards
 
 
-@njit
+@helper
 def cell_rows(real, s, c, place, low):
     """Rows of the tape ``cell``, which prediction does not keep."""
     return rows_at(s.cell, real, c, place if s.keeps != 0 else 0, low, padded_width(s.units, real))
 
 
-@njit
+@helper
 def gate_rows(real, s, c, t, low):
     """Rows of the gates of step ``t`` on their tape."""
     return rows_at(s.z, real, c, t - c.origin + s.z_first, low, s.z_stride)
 
 
-@njit
+@helper
 def own_part(real, s, c):
     """What this thread computes: ``(low, rows, first, count)``, rows from ``low`` on and units from ``first`` on."""
     if s.splits_units != 0:
@@ -85,20 +86,20 @@ def own_part(real, s, c):
     return low, high - low, 0, s.units
 
 
-@njit
+@helper
 def synchronise(s, c):
     """Wait until all threads have computed their units of a step."""
     if s.splits_units != 0:
         meet(c.barrier, c.threads)
 
 
-@njit
+@helper
 def is_held(s, t, row):
     """Whether ``row`` does not take step ``t``."""
     return s.has_lengths != 0 and t >= integers_at(s.lengths)[row]
 
 
-@njit
+@helper
 def takes_part(s, c, t, row):
     """Whether step ``t`` of ``row`` belongs to this backward pass: a row that ends early counts from its own end."""
     if s.has_lengths == 0:
@@ -109,7 +110,7 @@ def takes_part(s, c, t, row):
     return t < length and t >= min(c.pass_end, length) - c.depth
 
 
-@njit(forceinline=True)
+@inlined
 def put(target, place, value, left):
     """Store a vector at ``place`` of which only the first ``left`` numbers count: what lies behind them stays."""
     if left < lanes(target):
@@ -120,7 +121,7 @@ def put(target, place, value, left):
 # ------------------------------------------------------------------------------------------------ products
 
 
-@njit
+@helper
 def times(real, s, a, a_stride, packed, start, out, out_stride, rows, terms, columns, accumulate):
     """``out = start + a @ matrix`` row by row, or ``out += a @ matrix``."""
     whole = rows // ROW_UNIT * ROW_UNIT
@@ -130,10 +131,11 @@ def times(real, s, a, a_stride, packed, start, out, out_stride, rows, terms, col
         )  # fmt: skip
     for row in range(whole, rows):
         own = offset(out, row * out_stride)
-        row_product(LINEAR, offset(a, row * a_stride), packed, own if accumulate else start, own, terms, columns)
+        begin = own if accumulate else start
+        call_row_product(s.row_product, offset(a, row * a_stride), packed, begin, own, LINEAR, terms, columns)
 
 
-@njit
+@helper
 def gate_products(real, s, a, a_stride, packed, start, z, rows, gates, first, count, accumulate):
     """The products of ``gates`` neighbouring gates: this thread's rows, or its units of each gate."""
     if s.splits_units == 0:
@@ -147,31 +149,32 @@ def gate_products(real, s, a, a_stride, packed, start, z, rows, gates, first, co
         )  # fmt: skip
 
 
-@njit
+@helper
 def pack_gates(real, s, c, source, terms, gates, packed):
     """Pack the columns of ``gates`` neighbouring gates of a matrix (terms, G H), as `gate_products` reads them."""
     stride = s.gates * s.units
     if s.splits_units == 0:
-        pack(source, stride, 1, terms, gates * s.units, packed, c.thread, c.threads)
+        call_pack(s.pack, source, stride, 1, terms, gates * s.units, packed, c.thread, c.threads)
         return
     first, last = share(s.units, lanes(real), c.thread, c.threads)
     for gate in range(gates):
         place = gate * s.units + first
-        pack(offset(source, place), stride, 1, terms, last - first, offset(packed, terms * place), 0, 1)
+        call_pack(s.pack, offset(source, place), stride, 1, terms, last - first, offset(packed, terms * place), 0, 1)
 
 
-@njit
+@helper
 def pack_back(real, s, c, source, terms, packed):
     """Pack ``terms`` neighbouring columns of a matrix (H, G H), transposed, as `carry_back` reads them."""
     stride = s.gates * s.units
     if s.splits_units == 0:
-        pack(source, 1, stride, terms, s.units, packed, c.thread, c.threads)
+        call_pack(s.pack, source, 1, stride, terms, s.units, packed, c.thread, c.threads)
         return
     first, last = share(s.units, lanes(real), c.thread, c.threads)
-    pack(offset(source, first * stride), 1, stride, terms, last - first, offset(packed, terms * first), 0, 1)
+    own = offset(source, first * stride)
+    call_pack(s.pack, own, 1, stride, terms, last - first, offset(packed, terms * first), 0, 1)
 
 
-@njit
+@helper
 def carry_back(real, s, d_z, packed, out, rows, terms, first, count, accumulate):
     """``out = d_z @ matrix`` (or ``+=``) for this thread's units of the state, ``out`` (rows, H')."""
     times(
@@ -190,18 +193,19 @@ def recurrent_pack(real, call, spec):
     if s.trains != 0:
         pack_back(real, s, c, recurrent, columns, at(s.packed_recurrent_back, real))
     if s.use_bias != 0 and c.thread == 0:
-        pack(at(s.bias, real), columns, 1, 1, columns, at(s.packed_bias, real), 0, 1)
+        copy_numbers(at(s.bias, real), at(s.packed_bias, real), columns)
     pack_kernel(real, s, c)
 
 
-@njit
+@helper
 def pack_kernel(real, s, c):
     """Lay the kernel out, forward and backward."""
     kernel, columns = at(s.kernel, real), s.gates * s.units
     if s.ids == 0:
         pack_gates(real, s, c, kernel, s.input_size, s.gates, at(s.packed_kernel, real))
     if s.wants_d_input != 0:
-        pack(kernel, 1, columns, columns, s.input_size, at(s.packed_kernel_back, real), c.thread, c.threads)
+        packed = at(s.packed_kernel_back, real)
+        call_pack(s.pack, kernel, 1, columns, columns, s.input_size, packed, c.thread, c.threads)
 
 
 # ------------------------------------------------------------------------------------------------ forward
@@ -217,7 +221,7 @@ def recurrent_begin(real, call, spec):
         _begin(real, s, c, s.cell, s.initial_cell, s.keeps)
 
 
-@njit
+@helper
 def _begin(real, s, c, tape, initial, keeps):
     width = padded_width(s.units, real)
     first = s.steps * s.reads_backwards * keeps
@@ -246,7 +250,7 @@ def recurrent_keep(real, call, spec):
         _keep(real, s, c, s.cell, s.stored_cell)
 
 
-@njit
+@helper
 def _keep(real, s, c, tape, stored):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
@@ -266,7 +270,7 @@ def recurrent_recall(real, call, spec):
         _recall(real, s, c, s.cell, s.stored_cell)
 
 
-@njit
+@helper
 def _recall(real, s, c, tape, stored):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
@@ -274,7 +278,7 @@ def _recall(real, s, c, tape, stored):
     copy(source, rows_at(tape, real, c, 0, low, width), (high - low) * width)
 
 
-@njit(inline="always")
+@spliced
 def run_forward(step, real, call, spec):
     """Run the window's steps: block by block the products with the inputs, then ``step`` after step."""
     s, c = fields(spec), fields(call)
@@ -293,7 +297,7 @@ def run_forward(step, real, call, spec):
             synchronise(s, c)
 
 
-@njit
+@helper
 def _read_inputs(real, s, c, t, steps, z, low, rows, first, count):
     """``z = x W + b`` for ``steps`` steps from ``t`` on."""
     bias, z_step = at(s.packed_bias, real), c.rows * s.z_stride
@@ -311,7 +315,7 @@ def _read_inputs(real, s, c, t, steps, z, low, rows, first, count):
         )  # fmt: skip
 
 
-@njit
+@helper
 def _read_ids(real, s, c, t, steps, z, low, rows, first, count):
     """As `_read_inputs` for one-hot vectors: rows of ``W``, times ``id_scale`` if that is given."""
     kernel, bias, columns = at(s.kernel, real), at(s.packed_bias, real), s.gates * s.units
@@ -328,7 +332,7 @@ def _read_ids(real, s, c, t, steps, z, low, rows, first, count):
                     store(out, j, load(bias, j) + load(weights, j) * scale)
 
 
-@njit
+@helper
 def state_read(real, s, c, t, low, rows, first, count):
     """The state that the products of step ``t`` read: the one before it, times the mask of recurrent dropout."""
     width = padded_width(s.units, real)
@@ -344,7 +348,7 @@ def state_read(real, s, c, t, low, rows, first, count):
     return masked
 
 
-@njit
+@helper
 def hold(real, s, c, tape, t, row, first, count):
     """Leave a row's state as it is over step ``t``."""
     width = padded_width(s.units, real)
@@ -369,19 +373,19 @@ def recurrent_begin_pass(real, call, spec):
         fill(at(s.carry_cell, real, low * width), (high - low) * width, zero)
 
 
-@njit
+@helper
 def _time(s, place):
     """The step of the input that the layer takes at ``place`` in its own order."""
     return place if s.reads_backwards == 0 else s.steps - 1 - place
 
 
-@njit
+@helper
 def _half(s, t):
     """Which half of ``carry`` step ``t`` reads; it writes the other."""
     return t & 1
 
 
-@njit(inline="always")
+@spliced
 def run_backward(step, real, call, spec):
     """Carry the errors back through the window's steps (back-propagation through time), then to the input.
 
@@ -420,23 +424,23 @@ def run_backward(step, real, call, spec):
         _pass_to_input(real, s, c, window)
 
 
-@njit
+@helper
 def _error_place(s, c, t):
     return d_output_place(s, c, t) if s.return_sequences != 0 else 0
 
 
-@njit
+@helper
 def d_z_place(s, c, window, t):
     """Place in ``d_z`` of step ``t``: its distance from the earliest step of the input in the window."""
     return t - _earliest(s, c, window)
 
 
-@njit
+@helper
 def _earliest(s, c, window):
     return window if s.reads_backwards == 0 else s.steps - c.last
 
 
-@njit
+@helper
 def _pass_to_input(real, s, c, window):
     """``d_input = d_z W^T`` (or ``+=``) for the window; the threads share out rows."""
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
@@ -454,14 +458,14 @@ def _pass_to_input(real, s, c, window):
 # ------------------------------------------------------------------------------------------------ gradients
 
 
-@njit
+@helper
 def gradient_window(real, s, c):
     """The window of the weight gradients: ``(terms, earliest step, d_z)``."""
     window = max(c.first, c.pass_first)
     return (c.last - window) * c.rows, _earliest(s, c, window), at(s.d_z, real)
 
 
-@njit
+@helper
 def add_gram(real, s, c, a, a_stride, a_size, d_z, out, out_stride, columns, terms):
     """``out += a^T d_z``; the threads share out the rows of ``out``."""
     first, last = share(a_size, ROWS, c.thread, c.threads)
@@ -469,7 +473,7 @@ def add_gram(real, s, c, a, a_stride, a_size, d_z, out, out_stride, columns, ter
     call_gram(s.gram, a, a_stride, d_z, s.d_stride, out, out_stride, columns, first, last, terms, scratch)
 
 
-@njit
+@helper
 def mask_carry(real, s, earlier, low, rows, first, count):
     """Recurrent dropout: the error carried on through the masked state."""
     if s.mask == 0:
@@ -481,7 +485,7 @@ def mask_carry(real, s, earlier, low, rows, first, count):
             store(earlier, j, load(earlier, j) * load(mask, j))
 
 
-@njit
+@helper
 def recurrent_input(real, s, c, t):
     """Rows of the states that the products of step ``t`` read."""
     width = padded_width(s.units, real)
@@ -490,7 +494,7 @@ def recurrent_input(real, s, c, t):
     return rows_at(s.h, real, c, place_before(s, c, t), 0, width)
 
 
-@njit
+@helper
 def add_kernel_gradients(real, s, c, t, d_z, terms):
     """``dW += x^T d_z`` and, for one gate bias, ``db += sum of d_z``."""
     columns = s.gates * s.units
@@ -504,7 +508,7 @@ def add_kernel_gradients(real, s, c, t, d_z, terms):
         add_column_sums(d_z, terms, s.d_stride, at(s.d_bias, real), columns, c.thread, c.threads)
 
 
-@njit
+@helper
 def _add_to_rows(real, s, c, t, d_z, terms):
     """``dW[id] += d_z``, the gradient for one-hot vectors; the threads share out the columns."""
     columns = s.gates * s.units

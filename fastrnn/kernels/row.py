@@ -5,14 +5,16 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.activations import activated
+from fastrnn.kernels.operation import routine
 from fastrnn.kernels.product import panel_width
-from fastrnn.kernels.vector import lanes, load, offset, row_tile, store
+from fastrnn.kernels.vector import lanes, load, offset, routine_caller, row_tile, store
 
 _tile_1, _tile_2, _tile_3 = row_tile(1, 8), row_tile(2, 4), row_tile(3, 4)
 
 
+@routine("ppppiii")
 @njit
-def row_product(code, a, packed, start, c, terms, columns):
+def row_product(a, packed, start, c, code, terms, columns):
     """``c = f(start + a @ matrix)`` for one row; ``packed`` the matrix (terms, columns) in panels.
 
     ``start`` (read) and ``c`` (written) are padded(columns) wide and may be the same.
@@ -37,3 +39,6 @@ def row_product(code, a, packed, start, c, terms, columns):
             (x,) = _tile_1(a, panel, terms, (load(begin, 0),))
             store(out, 0, activated(code, x))
         first += across
+
+
+call_row_product = routine_caller("ppppiii")

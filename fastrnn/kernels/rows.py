@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.vector import lane, lanes, load, splat, store
 
 
-@njit
+@helper
 def padded_width(columns, real):
     """``columns`` rounded up to whole vectors."""
     return (columns + lanes(real) - 1) // lanes(real) * lanes(real)
 
 
-@njit
+@helper
 def fill(target, count, value):
     """Write ``value`` (a vector) to ``count`` numbers, whole vectors."""
     i = 0
@@ -22,7 +21,7 @@ def fill(target, count, value):
         i += lanes(target)
 
 
-@njit
+@helper
 def copy(source, target, count):
     """Copy ``count`` numbers, whole vectors."""
     i = 0
@@ -31,7 +30,7 @@ def copy(source, target, count):
         i += lanes(source)
 
 
-@njit
+@helper
 def copy_numbers(source, target, count):
     """Copy ``count`` numbers, any number."""
     i = 0
@@ -43,7 +42,7 @@ def copy_numbers(source, target, count):
         i += 1
 
 
-@njit
+@helper
 def add(source, target, count):
     """``target += source`` over ``count`` numbers, whole vectors."""
     i = 0
@@ -52,7 +51,7 @@ def add(source, target, count):
         i += lanes(source)
 
 
-@njit
+@helper
 def add_numbers(source, target, scale, count):
     """``target += scale * source`` over ``count`` numbers, any number."""
     i = 0
@@ -64,7 +63,7 @@ def add_numbers(source, target, scale, count):
         i += 1
 
 
-@njit
+@helper
 def add_column_sums(values, rows, width, out, columns, thread, threads):
     """``out[j] += sum of values[:, j]``; the vectors of columns are shared out among the threads."""
     step = lanes(values)

@@ -7,13 +7,12 @@ a step or, where only the last output is handed on, one in all. Its gradient is 
 
 from __future__ import annotations
 
-from numba import njit
-
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at
 
 SIGNALS = (
-    "steps sequences is_top product gram nothing trains wants_d_input input input_size input_stride input_first "
-    "input_moves d_input whole_d_input output output_stride d_output whole_d_output "
+    "steps sequences is_top pack product row_product gram nothing trains wants_d_input input input_size input_stride "
+    "input_first input_moves d_input whole_d_input output output_stride d_output whole_d_output "
 )
 """Fields of every layer's record.
 
@@ -26,19 +25,19 @@ WINDOW, WHOLE, EVERY = 0, 1, 2
 input, whatever ``origin`` is."""
 
 
-@njit
+@helper
 def input_place(s, c, t):
     """Place in ``input`` of step ``t``."""
     return s.input_first + t - c.origin if s.sequences != 0 else s.input_first - s.input_moves * c.origin
 
 
-@njit
+@helper
 def output_place(s, c, t):
     """Place in ``output`` of step ``t``."""
     return t - c.origin if s.sequences != 0 else 0
 
 
-@njit
+@helper
 def d_input_place(s, c, t):
     """Place in ``d_input`` of step ``t``."""
     if s.sequences == 0:
@@ -46,13 +45,13 @@ def d_input_place(s, c, t):
     return t - c.first if s.whole_d_input == WINDOW else t if s.whole_d_input == EVERY else t - c.origin
 
 
-@njit
+@helper
 def d_output_place(s, c, t):
     """Place in ``d_output`` of step ``t``."""
     return 0 if s.sequences == 0 else t - c.origin if s.whole_d_output != 0 else t - c.first
 
 
-@njit
+@helper
 def own_steps(s, first, last):
     """The layer's own steps in ``[first, last)``: on the last output alone, step 0 if the window reaches the end."""
     if s.sequences != 0:
@@ -60,13 +59,13 @@ def own_steps(s, first, last):
     return 0, 1 if last == s.steps else 0
 
 
-@njit
+@helper
 def error_steps(s, c):
     """The layer's own steps of the window whose errors enter the pass."""
     return own_steps(s, max(c.first, c.errors_from if s.is_top != 0 else c.pass_first), c.last)
 
 
-@njit
+@helper
 def rows_at(address, real, c, place, low, stride):
     """The rows from ``low`` on at ``place`` of a buffer (places, B, stride)."""
     return at(address, real, (place * c.rows + low) * stride)
