@@ -23,7 +23,7 @@ from fastrnn.checkpoint import load_model, save_model
 from fastrnn.data import Scaling, Split, split_by_time, windows
 from fastrnn.dates import Dates, Step, continue_dates, infer_step
 from fastrnn.files import FileFormatError
-from fastrnn.layers import Dense, SimpleRNN
+from fastrnn.layers import GRU, LSTM, AnyLayer, Dense, SimpleRNN
 from fastrnn.model import Sequential
 from fastrnn.optimizers import Adam
 from fastrnn.report import HeldOut, Report, Score
@@ -34,6 +34,7 @@ from fastrnn.trainer import Trainer
 Array = NDArray[Any]
 
 _KEY = "forecaster"
+_CELLS = {layer.kind: layer for layer in (SimpleRNN, LSTM, GRU)}
 # One steep batch must not throw the recurrent weights away (Pascanu et al. 2013, section 3.2).
 _CLIP_NORM = 1.0
 
@@ -151,12 +152,7 @@ class Forecaster(Settings):
             step=None if series.dates is None else infer_step(series.dates),
             last_date=None if series.dates is None else str(series.dates[-1]),
         )
-        model = Sequential(
-            [SimpleRNN(self.units), Dense(self.horizon, kernel_initializer="zeros")],
-            input_size=x.shape[2],
-            dtype=self.dtype,
-            seed=self.seed,
-        )
+        model = Sequential(self._layers(), input_size=x.shape[2], dtype=self.dtype, seed=self.seed)
         inputs = [self._inputs(x[part]) for part in split[:3]]
         outputs = [(change[part] / recipe.moves).astype(self.dtype) for part in split[:3]]
         history, kept = self._train(model, inputs, outputs, callbacks)
@@ -232,15 +228,21 @@ class Forecaster(Settings):
                 path, f"a forecaster that does not fit: {error}", "what `fastrnn train` writes"
             ) from None
         settings = recipe.settings
-        sizes = (model.input_size, model.layers[-1].output_size, str(model.dtype))
-        needed = (1 + len(settings.features), settings.horizon, settings.dtype)
-        if sizes != needed:
-            raise FileFormatError(
-                path, f"a network of inputs, outputs and dtype {sizes}", f"{needed}, by its forecaster"
-            )
         forecaster = cls(**asdict(settings))
+        needed = (forecaster._layers(), 1 + len(settings.features), settings.dtype)
+        if (model.layers, model.input_size, model.dtype) != needed:
+            raise FileFormatError(
+                path,
+                "a network that does not fit its forecaster",
+                f"{settings.cell} with units={settings.units}, horizon={settings.horizon}, {needed[1]} columns and "
+                f"dtype={settings.dtype}: use what `fastrnn train` writes",
+            )
         forecaster.model, forecaster.recipe = model, recipe
         return forecaster
+
+    def _layers(self) -> list[AnyLayer]:
+        """The network; its last layer starts at zero."""
+        return [_CELLS[self.cell](self.units), Dense(self.horizon, kernel_initializer="zeros")]
 
     def _inputs(self, x: Array) -> Array:
         """Windows (N, W, F) as the network sees them: C-contiguous, the target relative to its newest value."""

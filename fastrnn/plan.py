@@ -25,9 +25,10 @@ from fastrnn.locks import Lock
 from fastrnn.lowering import Back, Lowering
 from fastrnn.memory import address, zeros
 from fastrnn.network import Network
-from fastrnn.optimizers import SGD, Adam, Optimizer
+from fastrnn.optimizers import Optimizer
 from fastrnn.team import Team
 from fastrnn.threads import shards_of, splits_units
+from fastrnn.update import Update
 
 Array = NDArray[Any]
 SHARED = ("weigh", "pack", "change", "end")
@@ -186,15 +187,15 @@ class Plan:
         self._tables: list[dict[str, list[list[int]]]] = []
         self.lowered = []
         if training is not None:
-            self._update = self._update_spec(training)
+            self.update = Update(self, training)
         for shard in range(self.shards):
             self._tables.append({name: [] for name in OWN})
             self._phases |= self._tables[-1]
             self.lowered.append(self._build_shard(self.gradients[shard * count : (shard + 1) * count], emits))
         self.add("weigh", batch.batch_weigh, self._reads[0])
         self.meet("pack")
-        if training is not None:
-            self._build_update(training)
+        if training is not None and training.optimizer is not None:
+            self.update.build(training.optimizer)
         self.add("end", batch.batch_total, self._reads[0], meet=True)
 
     def _build_shard(self, gradients: Array, emits: bool) -> Lowering:
@@ -217,7 +218,7 @@ class Plan:
         self.add("begin", batch.batch_begin, read)
         self.add("read", batch.batch_read, read, meet=self.splits)
         if training is not None:
-            self.add_clearing(gradients)
+            self.update.clear(gradients)
         lowered = Lowering(self, rows, inputs, lengths, gradients)
         if len(self._codes):
             output = lowered.output
@@ -232,45 +233,6 @@ class Plan:
         if emits:
             self._emits.append(self._build_emits(lowered))
         return lowered
-
-    def _update_spec(self, training: Training) -> Array:
-        flat, optimizer = self.network.flat, training.optimizer
-        fields: dict[str, Any] = {
-            "count": flat.size,
-            "shards": self.shards,
-            "parameters": flat,
-            "gradients": self.gradients,
-        }
-        self.optimizer_state: list[Array] = []
-        if isinstance(optimizer, Adam):
-            self.optimizer_state = [self.zeros(flat.size), self.zeros(flat.size)]
-            fields |= {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
-        elif isinstance(optimizer, SGD):
-            self.optimizer_state = [self.zeros(flat.size)] if optimizer.momentum else []
-            fields |= {
-                "momentum": optimizer.momentum,
-                "nesterov": optimizer.nesterov,
-                "weight_decay": optimizer.weight_decay,
-            }
-        if optimizer is not None:
-            fields["learning_rate"] = optimizer.learning_rate
-        fields |= zip(("first_state", "second_state"), self.optimizer_state, strict=False)
-        if training.clip_value is not None:
-            fields |= {"clips_value": 1, "clip_value": training.clip_value}
-        if training.clip_norm is not None:
-            fields |= {"clips_norm": 1, "clip_norm": training.clip_norm}
-            fields["block_sums"] = np.zeros(-(-flat.size // optimizers.BLOCK))
-        return self.spec(optimizers.UPDATE, **fields)
-
-    def _build_update(self, training: Training) -> None:
-        if training.optimizer is None:
-            return
-        if self.shards > 1:
-            self.add("change", optimizers.sum_shards, self._update)
-        if training.clip_norm is not None:
-            self.add("change", optimizers.sum_squares, self._update, meet=True)
-        rule = optimizers.adam_update if isinstance(training.optimizer, Adam) else optimizers.sgd_update
-        self.add("change", rule, self._update, meet=True)
 
     def _build_emits(self, lowered: Lowering) -> list[Array]:
         """Add the operations that write the output, then the final state of each recurrent layer."""
@@ -333,6 +295,8 @@ class Plan:
             read["x"], read["order"], read["lengths"], read["sample_weight"] = address(data.x), order, lengths, weight
         for loss in self._losses:
             loss["y"], loss["order"] = address(data.y), order
+        if self.training is not None:
+            self.update.read(address(data.x), order)
         if self._emits:
             self._point_emits(len(data.x), order)
         for lowered in self.lowered:
@@ -376,7 +340,7 @@ class Plan:
     def go_on_from(self, other: Plan) -> None:
         """Take over the optimizer's state and the number of updates from a plan for the same network and optimizer."""
         self._calls[0]["step"], self.draws = other.updates, other.draws
-        for mine, theirs in zip(self.optimizer_state, other.optimizer_state, strict=True):
+        for mine, theirs in zip(self.update.state, other.update.state, strict=True):
             mine[:] = theirs
 
     def zero_totals(self) -> None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-CELLS: Final = ("rnn",)
+CELLS: Final = ("simple_rnn", "lstm", "gru")
 DTYPES: Final = ("float32", "float64")
 MISSING: Final = ("refuse", "drop", "previous")
 
@@ -24,7 +24,7 @@ class Settings:
     horizon
         Rows it forecasts at once.
     cell
-        Recurrent cell: rnn.
+        Recurrent cell: simple_rnn, lstm or gru.
     units
         Width of the recurrent layer.
     epochs
@@ -54,7 +54,7 @@ class Settings:
     features: tuple[str, ...] = ()
     window: int = 48
     horizon: int = 1
-    cell: str = "rnn"
+    cell: str = "simple_rnn"
     units: int = 64
     epochs: int = 30
     batch_size: int = 16
@@ -66,6 +66,8 @@ class Settings:
     missing: str = "refuse"
 
     def __post_init__(self) -> None:
+        if self.cell == "rnn":  # as model files had it when there was one cell
+            self.cell = "simple_rnn"
         lowest = {
             "window": 1,
             "horizon": 1,

@@ -29,7 +29,6 @@ from fastrnn.kernels.recurrence import (
     pack_kernel,
     place_after,
     place_before,
-    put,
     recurrent_input,
     run_backward,
     run_forward,
@@ -37,7 +36,7 @@ from fastrnn.kernels.recurrence import (
     synchronise,
     takes_part,
 )
-from fastrnn.kernels.rows import add_column_sums, copy_numbers, padded_width
+from fastrnn.kernels.rows import add_column_sums, copy_numbers, padded_width, put
 from fastrnn.kernels.signals import rows_at
 from fastrnn.kernels.vector import fields, lanes, load, offset, splat, store
 

@@ -23,14 +23,13 @@ from fastrnn.kernels.recurrence import (
     mask_carry,
     place_after,
     place_before,
-    put,
     run_backward,
     run_forward,
     state_read,
     synchronise,
     takes_part,
 )
-from fastrnn.kernels.rows import padded_width
+from fastrnn.kernels.rows import padded_width, put
 from fastrnn.kernels.signals import rows_at
 from fastrnn.kernels.vector import lanes, load, offset, splat, store
 

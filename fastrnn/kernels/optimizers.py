@@ -1,8 +1,9 @@
 """Clipping and the optimizers' update rules, over the flat parameter buffer.
 
-``parameters``, ``gradients`` and the optimizer's states hold ``count`` numbers (whole vectors; what lies past the last
-parameter is zero and stays zero). Every shard of a minibatch has gradients of its own, one after another. The threads
-share out blocks of ``BLOCK`` numbers. Formulas are PyTorch's.
+``parameters``, ``gradients`` and the optimizer's states hold ``count`` numbers, which the threads share out in pieces
+of ``BLOCK``; or they are a matrix of rows of ``columns`` numbers, of which the pieces are the ``rows`` that the
+minibatch used (:mod:`fastrnn.kernels.used_rows`). Every shard of a minibatch has gradients of its own, one after
+another. Formulas are PyTorch's.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from numba import njit
 
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation, record, share
-from fastrnn.kernels.rows import add, fill
+from fastrnn.kernels.rows import add
 from fastrnn.kernels.vector import (
     doubles_at,
     fields,
+    first_lanes,
     fma,
+    integers_at,
+    lane,
     lanes,
     load,
     maximum,
@@ -31,9 +35,36 @@ from fastrnn.kernels.vector import (
 BLOCK = 4096
 
 UPDATE = record(
-    "count parameters gradients first_state second_state block_sums shards nesterov clips_value clips_norm",
+    "count columns rows row_count most_rows parameters gradients first_state second_state sums all_sums sum_count "
+    "shards nesterov clips_value clips_norm",
     "learning_rate momentum weight_decay beta_1 beta_2 epsilon clip_value clip_norm",
 )
+
+
+@helper
+def _own_pieces(s, c):
+    """The range of pieces that falls to this thread."""
+    pieces = (s.count + BLOCK - 1) // BLOCK if s.rows == 0 else integers_at(s.row_count)[0]
+    return share(pieces, 1, c.thread, c.threads)
+
+
+@helper
+def _piece(s, piece):
+    """The range of numbers ``[start, stop)`` of a piece."""
+    if s.rows == 0:
+        return piece * BLOCK, min(s.count, (piece + 1) * BLOCK)
+    start = integers_at(s.rows)[piece] * s.columns
+    return start, start + s.columns
+
+
+@helper
+def _write(target, place, value, left):
+    """Store the first ``left`` numbers of a vector; another thread may be writing what lies behind them."""
+    if left >= lanes(target):
+        store(target, place, value)
+        return
+    for i in range(left):
+        target[place + i] = lane(value, i)
 
 
 @helper
@@ -49,8 +80,11 @@ def _clipped(gradient, clips_value, limit):
 def zero_gradients(real, call, spec):
     """Set the gradients to zero."""
     s, c = fields(spec), fields(call)
-    start, stop = share(s.count, BLOCK, c.thread, c.threads)
-    fill(at(s.gradients, real, start), stop - start, splat(real, 0.0))
+    gradients = at(s.gradients, real)
+    for piece in range(*_own_pieces(s, c)):
+        start, stop = _piece(s, piece)
+        for i in range(start, stop, lanes(real)):
+            _write(gradients, i, splat(real, 0.0), stop - i)
 
 
 @operation(UPDATE)
@@ -66,27 +100,34 @@ def sum_shards(real, call, spec):
 @operation(UPDATE)
 @njit
 def sum_squares(real, call, spec):
-    """Sum of squares of the (element-clipped) gradients, block by block: the total does not depend on the threads."""
+    """Sum of squares of the (element-clipped) gradients, piece by piece: the total does not depend on the threads."""
     s, c = fields(spec), fields(call)
     gradients = at(s.gradients, real)
     limit = real_of(real, s.clip_value)
-    start, stop = share(s.count, BLOCK, c.thread, c.threads)
-    for block in range(start, stop, BLOCK):
-        total = splat(real, 0.0)
-        for i in range(block, min(stop, block + BLOCK), lanes(real)):
+    zero = splat(real, 0.0)
+    first, last = _own_pieces(s, c)
+    for piece in range(first, last):
+        total = zero
+        start, stop = _piece(s, piece)
+        for i in range(start, stop, lanes(real)):
             g = _clipped(load(gradients, i), s.clips_value, limit)
+            if stop - i < lanes(real):
+                g = first_lanes(g, zero, stop - i)
             total = fma(g, g, total)
-        doubles_at(s.block_sums)[block // BLOCK] = sum_lanes(total)
+        doubles_at(s.sums)[piece] = sum_lanes(total)
+    if s.rows != 0 and c.thread == c.threads - 1:
+        for piece in range(last, s.most_rows):
+            doubles_at(s.sums)[piece] = 0.0
 
 
 @helper
 def _norm_factor(s):
-    """``min(1, clip_norm / (norm + 1e-6))`` from the sums of all blocks, added in order."""
+    """``min(1, clip_norm / (norm + 1e-6))`` from the sums of all pieces, added in order."""
     if s.clips_norm == 0:
         return 1.0
     total = 0.0
-    for block in range((s.count + BLOCK - 1) // BLOCK):
-        total += doubles_at(s.block_sums)[block]
+    for piece in range(s.sum_count):
+        total += doubles_at(s.all_sums)[piece]
     factor = s.clip_norm / (total**0.5 + 1e-6)
     return 1.0 if factor > 1.0 else factor
 
@@ -100,15 +141,16 @@ def sgd_update(real, call, spec):
     limit = real_of(real, s.clip_value)
     factor = real_of(real, _norm_factor(s))
     rate, momentum, decay = real_of(real, s.learning_rate), real_of(real, s.momentum), real_of(real, s.weight_decay)
-    start, stop = share(s.count, BLOCK, c.thread, c.threads)
-    for i in range(start, stop, lanes(real)):
-        p = load(parameters, i)
-        g = fma(p, decay, _clipped(load(gradients, i), s.clips_value, limit) * factor)
-        if s.first_state != 0:
-            v = fma(load(velocity, i), momentum, g)
-            store(velocity, i, v)
-            g = fma(v, momentum, g) if s.nesterov != 0 else v
-        store(parameters, i, p - g * rate)
+    for piece in range(*_own_pieces(s, c)):
+        start, stop = _piece(s, piece)
+        for i in range(start, stop, lanes(real)):
+            p = load(parameters, i)
+            g = fma(p, decay, _clipped(load(gradients, i), s.clips_value, limit) * factor)
+            if s.first_state != 0:
+                v = fma(load(velocity, i), momentum, g)
+                store(velocity, i, v)
+                g = fma(v, momentum, g) if s.nesterov != 0 else v
+            _write(parameters, i, p - g * rate, stop - i)
 
 
 @operation(UPDATE)

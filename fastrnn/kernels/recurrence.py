@@ -28,13 +28,13 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.activations import LINEAR
-from fastrnn.kernels.helper import helper, inlined, spliced
+from fastrnn.kernels.helper import helper, spliced
 from fastrnn.kernels.operation import at, meet, operation, record, share
 from fastrnn.kernels.product import BLOCK, ROW_UNIT, ROWS, call_gram, call_pack, call_product
 from fastrnn.kernels.row import call_row_product
 from fastrnn.kernels.rows import add, add_column_sums, add_numbers, copy, copy_numbers, fill, padded_width
 from fastrnn.kernels.signals import SIGNALS, d_input_place, d_output_place, input_place, rows_at
-from fastrnn.kernels.vector import fields, first_lanes, integers_at, lanes, load, offset, real_of, splat, store
+from fastrnn.kernels.vector import fields, integers_at, lanes, load, offset, real_of, splat, store
 
 RECURRENT = record(
     SIGNALS
@@ -108,14 +108,6 @@ def takes_part(s, c, t, row):
     if s.reads_backwards != 0:
         return t < length
     return t < length and t >= min(c.pass_end, length) - c.depth
-
-
-@inlined
-def put(target, place, value, left):
-    """Store a vector at ``place`` of which only the first ``left`` numbers count: what lies behind them stays."""
-    if left < lanes(target):
-        value = first_lanes(value, load(target, place), left)
-    store(target, place, value)
 
 
 # ------------------------------------------------------------------------------------------------ products

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastrnn.kernels.helper import helper
-from fastrnn.kernels.vector import lane, lanes, load, splat, store
+from fastrnn.kernels.helper import helper, inlined
+from fastrnn.kernels.vector import first_lanes, lane, lanes, load, splat, store
 
 
 @helper
@@ -61,6 +61,14 @@ def add_numbers(source, target, scale, count):
     while i < count:
         target[i] += source[i] * scale
         i += 1
+
+
+@inlined
+def put(target, place, value, left):
+    """Store a vector at ``place`` of which only the first ``left`` numbers count: what lies behind them stays."""
+    if left < lanes(target):
+        value = first_lanes(value, load(target, place), left)
+    store(target, place, value)
 
 
 @helper

@@ -1,0 +1,160 @@
+"""The update of the parameters: clearing and clipping gradients, the optimizer's rule, and which numbers they touch.
+
+All parameters lie in one buffer and are updated in pieces. A matrix of which ids pick rows is a part of its own: only
+the rows that a minibatch used have a gradient, and only they change if the rule leaves parameters without one alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn.kernels import optimizers
+from fastrnn.kernels.used_rows import USED_ROWS, used_rows_begin
+from fastrnn.layers import Embedding, OneHot
+from fastrnn.memory import address
+from fastrnn.network import Network
+from fastrnn.optimizers import SGD, Adam, Optimizer
+
+if TYPE_CHECKING:
+    from fastrnn.plan import Plan, Training
+
+Array = NDArray[Any]
+
+
+class Part(NamedTuple):
+    """``size`` numbers of the flat buffer from ``start`` on, rows of ``columns`` if ids pick rows of it."""
+
+    start: int
+    size: int
+    columns: int = 0
+
+
+def parts_of(network: Network) -> list[Part]:
+    """Cut a network's flat buffer at the matrices of which ids pick rows."""
+    parts, start = [], 0
+    for begin, array in _picked(network):
+        if begin > start:
+            parts.append(Part(start, begin - start))
+        parts.append(Part(begin, array.size, array.shape[1]))
+        start = begin + array.size
+    if start < network.flat.size:
+        parts.append(Part(start, network.flat.size - start))
+    return parts
+
+
+def _picked(network: Network) -> list[tuple[int, Array]]:
+    """The matrices of which ids pick rows, and where they begin in the flat buffer."""
+    first = network.layers[0]
+    if isinstance(first, Embedding):
+        arrays = list(network.weights[0].values())
+    elif isinstance(first, OneHot):
+        arrays = [network.weights[1][cell.prefix + "kernel"] for cell in network.layers[1].cells]
+    else:
+        return []
+    origin = address(network.flat)
+    return [((address(array) - origin) // array.itemsize, array) for array in arrays]
+
+
+def leaves_unused_alone(optimizer: Optimizer | None) -> bool:
+    """Whether a rule leaves a parameter without a gradient as it is."""
+    return isinstance(optimizer, SGD) and not optimizer.momentum and not optimizer.weight_decay
+
+
+class Update:
+    """Adds the operations that clear gradients and update parameters to a plan.
+
+    Attributes
+    ----------
+    state : the optimizer's buffers
+    """
+
+    def __init__(self, plan: Plan, training: Training) -> None:
+        self._plan, self._training = plan, training
+        network = plan.network
+        self._whole = [Part(0, network.flat.size)]
+        self._parts = parts_of(network) if plan.shards == 1 else self._whole
+        self._rows: dict[str, Any] = {}
+        self._used: Array | None = None
+        self._most = 0
+        self.state: list[Array] = []
+        if len(self._parts) > 1 or self._parts[0].columns:
+            self._most = min(network.input_size, plan.rows * plan.steps)
+            self._rows = {"rows": np.zeros(self._most, np.int64), "row_count": np.zeros(1, np.int64)}
+
+    def clear(self, gradients: Array) -> None:
+        """Add the clearing of one shard's gradients, and the list of the rows that the minibatch uses."""
+        plan = self._plan
+        specs = [plan.spec(optimizers.UPDATE, **self._fields(part, {"gradients": gradients})) for part in self._parts]
+        if self._rows:
+            for part, spec in zip(self._parts, specs, strict=True):
+                if part.columns:
+                    plan.add("begin", optimizers.zero_gradients, spec, meet=True)
+            self._used = plan.spec(
+                USED_ROWS, steps=plan.steps, rows=self._rows["rows"], count=self._rows["row_count"],
+                stamps=np.zeros(plan.network.input_size, np.int64),
+            )  # fmt: skip
+            plan.add("begin", used_rows_begin, self._used, meet=True)
+        for spec in specs:
+            plan.add("clear", optimizers.zero_gradients, spec, meet=True)
+
+    def build(self, optimizer: Optimizer) -> None:
+        """Add the update by an optimizer."""
+        plan, training = self._plan, self._training
+        fields = self._settings(optimizer)
+        parts = self._parts if leaves_unused_alone(optimizer) else self._whole
+        counts = [self._most if part.columns else -(-part.size // optimizers.BLOCK) for part in parts]
+        sums = np.zeros(sum(counts))
+        specs = []
+        for part, first in zip(parts, np.cumsum([0, *counts]), strict=False):
+            places = {"sums": address(sums) + 8 * int(first), "all_sums": sums, "sum_count": len(sums)}
+            specs.append(plan.spec(optimizers.UPDATE, **self._fields(part, fields), **places))
+        if plan.shards > 1:
+            plan.add("change", optimizers.sum_shards, specs[0])
+        for spec in specs if training.clip_norm is not None else []:
+            plan.add("change", optimizers.sum_squares, spec, meet=spec is specs[-1])
+        rule = optimizers.adam_update if isinstance(optimizer, Adam) else optimizers.sgd_update
+        for spec in specs:
+            plan.add("change", rule, spec, meet=spec is specs[-1])
+
+    def read(self, x: int, order: int) -> None:
+        """Point the list of used rows at the data."""
+        if self._used is not None:
+            self._used["x"], self._used["order"] = x, order
+
+    def _fields(self, part: Part, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a record for one part: those of all parameters, moved to where it begins."""
+        moved = fields | {
+            name: fields[name][part.start :]
+            for name in ("parameters", "gradients", "first_state", "second_state")
+            if name in fields
+        }
+        if not part.columns:
+            return moved | {"count": part.size}
+        return moved | {"count": part.size, "columns": part.columns, "most_rows": self._most} | self._rows
+
+    def _settings(self, optimizer: Optimizer) -> dict[str, Any]:
+        """Return the fields that the update of every part has in common, and make the optimizer's buffers."""
+        plan, training, flat = self._plan, self._training, self._plan.network.flat
+        fields: dict[str, Any] = {
+            "shards": plan.shards, "parameters": flat, "gradients": plan.gradients,
+            "learning_rate": optimizer.learning_rate,
+        }  # fmt: skip
+        if isinstance(optimizer, Adam):
+            self.state = [plan.zeros(flat.size), plan.zeros(flat.size)]
+            fields |= {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
+        elif isinstance(optimizer, SGD):
+            self.state = [plan.zeros(flat.size)] if optimizer.momentum else []
+            fields |= {
+                "momentum": optimizer.momentum,
+                "nesterov": optimizer.nesterov,
+                "weight_decay": optimizer.weight_decay,
+            }
+        fields |= zip(("first_state", "second_state"), self.state, strict=False)
+        if training.clip_value is not None:
+            fields |= {"clips_value": 1, "clip_value": training.clip_value}
+        if training.clip_norm is not None:
+            fields |= {"clips_norm": 1, "clip_norm": training.clip_norm}
+        return fields
