@@ -1,14 +1,17 @@
-"""``python -m bench``: peak, project and peers in turn; prints the README's table."""
+"""``python -m bench``: peak, project and peers in turn; prints the README's tables."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from bench.race import Row, run_row
-from bench.start import Start, measure_start
-from bench.table import COMMAND, PROJECT, README, fill_blocks, headline, require_blocks, table
+from bench.start import PROGRAMS, Start, measure_start
+from bench.stepper import KINDS, Kind
+from bench.table import COMMAND, PROJECT, README, fill_blocks, headline, require_blocks, tables
 from bench.worker import PEERS, Worker
 from tests.cases import GRID, Case
 
@@ -21,19 +24,18 @@ def main() -> None:
     readme = README.read_text(encoding="utf-8") if options.write_readme else ""
     if options.write_readme:
         require_blocks(readme)
+    cases = _select(options.rows)
+    kinds = KINDS if options.kind == "both" else (options.kind,)
     workers, versions = _open_workers([PROJECT, *options.peers])
     try:
-        start = measure_start()
-        rows = []
-        for case in _select(options.rows):
-            print(f"{case.name} ...", file=sys.stderr, flush=True)
-            rows.append(run_row(case, workers, _THREADS, options.rounds, options.seconds))
+        starts = [measure_start(program) for program in PROGRAMS]
+        rows = _run_rows(kinds, cases, workers, options.rounds, options.seconds)
     finally:
         for worker in workers:
             worker.close()
-    text, sentence = table(rows, start, versions), headline(rows)
+    text, sentence = tables(rows, starts, versions), headline(rows)
     if options.json:
-        options.json.write_text(_to_json(rows, start, versions), encoding="utf-8")
+        options.json.write_text(_to_json(rows, starts, versions), encoding="utf-8")
     if options.write_readme:
         README.write_text(fill_blocks(readme, text, sentence), encoding="utf-8")
     print(f"{sentence}\n\n{text}")
@@ -42,14 +44,16 @@ def main() -> None:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--rows", nargs="+", default=[""], metavar="PART", help="only rows whose name contains a PART")
+    parser.add_argument("--kind", choices=[*KINDS, "both"], default="both", help="which steps (%(default)s)")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="only these peers (none: no peer)")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each contestant (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.25, help="length of a turn (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
-    parser.add_argument("--write-readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write-readme", action="store_true", help="put the tables into README.md")
     options = parser.parse_args()
-    if options.write_readme and (options.rows != [""] or list(options.peers) != list(PEERS)):
-        parser.error("--write-readme with --rows or --peers; expected the whole run: leave them out")
+    whole = options.rows == [""] and options.kind == "both" and list(options.peers) == list(PEERS)
+    if options.write_readme and not whole:
+        parser.error("--write-readme with --rows, --kind or --peers; expected the whole run: leave them out")
     return options
 
 
@@ -78,12 +82,31 @@ def _open_workers(names: Sequence[str]) -> tuple[list[Worker], dict[str, str]]:
     return workers, versions
 
 
-def _to_json(rows: Sequence[Row], start: Start, versions: dict[str, str]) -> str:
+def _run_rows(
+    kinds: Sequence[Kind], cases: Sequence[Case], workers: Sequence[Worker], rounds: int, seconds: float
+) -> list[Row]:
+    rows = []
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as meter:
+        for kind in kinds:
+            for case in cases:
+                print(f"{kind} {case.name} ...", file=sys.stderr, flush=True)
+                rows.append(run_row(kind, case, workers, _THREADS, rounds, seconds, meter))
+    return rows
+
+
+def _to_json(rows: Sequence[Row], starts: Sequence[Start], versions: dict[str, str]) -> str:
     record = {
         "versions": versions,
-        "start": {"cold": start.cold._asdict(), "warm": start.warm._asdict()},
+        "starts": [start._asdict() for start in starts],
         "rows": [
-            {"case": r.case._asdict(), "peak_gflops": r.peak, "timings": [t._asdict() for t in r.timings]} for r in rows
+            {
+                "kind": row.kind,
+                "case": row.case._asdict(),
+                "peak_gflops": row.peak,
+                "bandwidth_gb_s": row.bandwidth,
+                "timings": [timing._asdict() for timing in row.timings],
+            }
+            for row in rows
         ],
     }
     return json.dumps(record, indent=1)

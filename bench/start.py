@@ -7,65 +7,73 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-import numpy as np
-
-_PROGRAM = """
+_IMPORT = """
 import time
 start = time.perf_counter()
 import json
 import numpy as np
 import fastrnn as fr
 imported = time.perf_counter()
-model = fr.Sequential([fr.SimpleRNN(32), fr.Dense(1)], input_size=1)
+"""
+_FIT = """
+model = fr.Sequential([fr.{cell}(32), fr.Dense(1)], input_size=1)
 trainer = fr.Trainer(model, loss="mse", optimizer=fr.Adam(1e-3))
 built = time.perf_counter()
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((256, 50, 1), dtype=np.float32), rng.standard_normal((256, 1), dtype=np.float32)
 trainer.fit(x, y, epochs=1, batch_size=32, verbose=0)
-print(json.dumps([imported - start, built - imported, time.perf_counter() - built]))
+fitted = time.perf_counter()
+print(json.dumps(dict(zip(("import", "build", "fit"), (imported - start, built - imported, fitted - built)))))
 """
+_WARMUP = """
+fr.warmup()
+print(json.dumps({"import": imported - start, "warmup": time.perf_counter() - imported}))
+"""
+PROGRAMS = {
+    "first `fit` of a SimpleRNN": _IMPORT + _FIT.format(cell="SimpleRNN"),
+    "first `fit` of an LSTM": _IMPORT + _FIT.format(cell="LSTM"),
+    "everything, `fr.warmup()`": _IMPORT + _WARMUP,
+}
 _WARM_RUNS = 5
 
 
-class Parts(NamedTuple):
-    """Seconds of one start."""
-
-    imports: float
-    build: float
-    first_fit: float
-
-
 class Start(NamedTuple):
-    """The cold start, and the median of the warm ones."""
+    """The parts, in seconds, of a program's cold start, and of the warm one whose sum is the median."""
 
-    cold: Parts
-    warm: Parts
+    program: str
+    cold: dict[str, float]
+    warm: dict[str, float]
 
     def describe(self) -> str:
         """Return both starts in words."""
-        return f"cold (nothing compiled yet) {_describe(self.cold)}; warm {_describe(self.warm)}"
+        return f"{self.program}: cold {_describe(self.cold)}, warm {_describe(self.warm)}"
 
 
-def _describe(parts: Parts) -> str:
-    imports, build, first_fit = parts
-    return f"{sum(parts):.2f} s (import {imports:.2f}, build {build:.2f}, fit {first_fit:.2f})"
+def _describe(parts: dict[str, float]) -> str:
+    return f"{_total(parts):.2f} s ({', '.join(f'{name} {seconds:.2f}' for name, seconds in parts.items())})"
 
 
-def measure_start() -> Start:
-    """Run the program with an empty cache, then again with what that left behind."""
+def _total(parts: dict[str, float]) -> float:
+    return sum(parts.values())
+
+
+def measure_start(program: str) -> Start:
+    """Run one of ``PROGRAMS`` with an empty cache, then again with what that left behind."""
     with tempfile.TemporaryDirectory() as cache:
-        cold = _run(cache)
-        warm = [_run(cache) for _ in range(_WARM_RUNS)]
-    return Start(cold, min(warm, key=lambda parts: abs(sum(parts) - np.median([sum(p) for p in warm]))))
+        cold = _run(program, cache)
+        warm = [_run(program, cache) for _ in range(_WARM_RUNS)]
+    return Start(program, cold, sorted(warm, key=_total)[_WARM_RUNS // 2])
 
 
-def _run(cache: str) -> Parts:
+def _run(program: str, cache: str) -> dict[str, float]:
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM], env=environment, check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAMS[program]], env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
-    return Parts(*json.loads(done.stdout.splitlines()[-1]))
+    parts: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return parts
 
 
 if __name__ == "__main__":
-    print(measure_start().describe())
+    for program in PROGRAMS:
+        print(measure_start(program).describe(), flush=True)

@@ -1,21 +1,24 @@
-"""What a run says: the README's table, its headline, and where they go."""
+"""What a run says: the README's tables, its headline, and where they go."""
 
 import os
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
 from bench.race import Row, Timing
 from bench.start import Start
+from bench.stepper import KINDS, Kind
 from fastrnn.kernels.target import TARGET
 
 README = Path(__file__).parent.parent / "README.md"
 PROJECT = "fastrnn"
 COMMAND = "python -m bench"
 
+_TITLES: dict[Kind, str] = {"train": "Training step", "predict": "Forward pass"}
 _HEAD = (
     "cell",
     "B",
@@ -23,33 +26,40 @@ _HEAD = (
     "I",
     "H",
     "fastrnn, µs (threads)",
+    "1 → 2 threads",
     "best peer, µs (which, threads)",
-    "ratio",
-    "best peer at one call a step, µs",
     "ratio",
     "GFLOP/s",
     "% of peak",
 )
 
-_NOTES = """\
-Time of one training step: forward, mean squared error on the last output, backward, Adam. fastrnn is timed through
-`Trainer.fit`, an epoch a call, with the shuffle; PyTorch in eager mode, a call a step; JAX as one compiled call a step
-and as one compiled call an epoch (no shuffle), the better of the two. Each has its best of 1 and 2 threads and of its
-settings, which `--json` lists. Each contestant's first step is held against the float64 reference before it is timed.
-
-GFLOP/s count the products only: forward 2BT(IH + H²), backward 2BT(IH + 2H²), since no gradient of x is needed. The
-peak is that of a loop of independent multiply-adds on as many threads, measured in the same rounds:
-{peaks}."""
+_NOTES: dict[Kind, str] = {
+    "train": """\
+Forward, mean squared error on the last output, backward, Adam. fastrnn is timed through `Trainer.fit`, an epoch a call,
+with the shuffle; PyTorch in eager mode, a call a step; JAX as one compiled call a step and, in the small rows, as one
+compiled call an epoch (no shuffle), the better of the two. GFLOP/s count the products only, with G = 1, 3, 4 gates for
+SimpleRNN, GRU, LSTM: forward 2BT·G(IH + H²), backward 2BT·G(IH + 2H²), since no gradient of x is needed.""",
+    "predict": """\
+One minibatch, last output only, a call a step from NumPy array to NumPy array, or from the peer's own. fastrnn is timed
+through `Sequential.predict`; PyTorch in inference mode; JAX compiled; ONNX Runtime with a Transpose, its recurrent
+operator and a Gemm, all optimisations. GFLOP/s count 2BT·G(IH + H²).""",
+}
+_COMMON_NOTES = """\
+Each contestant has its best of 1 and 2 threads and of its settings, which `--json` lists, and is timed only if its
+first step agrees with the float64 reference. The peak is that of a loop of independent multiply-adds on as many
+threads, measured in the same rounds: {peaks}. A batch of one reads the recurrent kernel at every time step, forward and
+backward; "cache" is that traffic as a share of what one core loads out of a buffer of that size, measured in the same
+rounds: {bandwidths}."""
 
 
 def best(row: Row, project: bool, call: str = "") -> Timing | None:
-    """Return the row's fastest timing of the project, or of the peers, whose setting begins with ``call``."""
-    timings = [t for t in row.timings if (t.name == PROJECT) == project and t.setting.startswith(call)]
+    """Return the row's fastest timing of the project, or of the peers at one kind of call."""
+    timings = [t for t in row.timings if (t.name == PROJECT) == project and t.call.startswith(call)]
     return min(timings, key=lambda timing: timing.seconds, default=None)
 
 
 def ratios(rows: Iterable[Row], call: str = "") -> list[float]:
-    """Return how many times the best peer's time a training step takes, for the rows that have both timings."""
+    """Return how many times the project's time the best peer takes, for the rows that have both timings."""
     result = []
     for row in rows:
         ours, peer = best(row, True), best(row, False, call)
@@ -59,30 +69,44 @@ def ratios(rows: Iterable[Row], call: str = "") -> list[float]:
 
 
 def headline(rows: Sequence[Row]) -> str:
-    """Return the sentence with the measured figure."""
-    figures = ratios(rows)
-    if not figures:
+    """Return the sentence with the measured figures."""
+    by_kind = {kind: [row for row in rows if row.kind == kind] for kind in KINDS}
+    claims = [_claim(kind, own) for kind, own in by_kind.items() if ratios(own)]
+    if not claims:
         return "No peer was timed: nothing to compare with."
-    count = f"{len(figures)} row{'s' if len(figures) > 1 else ''}"
+    return f"Against peers at their best settings, {' and '.join(claims)}."
+
+
+def _claim(kind: Kind, rows: Sequence[Row]) -> str:
+    figures = ratios(rows)
+    peers = dict.fromkeys(timing.name for row in rows for timing in row.timings if timing.name != PROJECT)
     return (
-        f"A training step runs {_number(min(figures))} to {_number(max(figures))} times as fast as the best of PyTorch "
-        f"and JAX, each at its best setting (geometric mean {_number(_geometric_mean(figures))} over {count})."
+        f"a {_TITLES[kind].lower()} runs {_number(min(figures))} to {_number(max(figures))} times as fast as the best "
+        f"of {', '.join(peers)} (geometric mean {_number(_geometric_mean(figures))} over "
+        f"{len(figures)} row{'s' if len(figures) > 1 else ''})"
     )
 
 
-def table(rows: Sequence[Row], start: Start, versions: Mapping[str, str]) -> str:
-    """Return the table and what must be said under it, in Markdown."""
+def tables(rows: Sequence[Row], starts: Sequence[Start], versions: Mapping[str, str]) -> str:
+    """Return the tables and what must be said under them, in Markdown."""
     absent = "not installed" if "not installed" in versions.values() else "not timed"
-    lines = [_line(_HEAD), _line("---" for _ in _HEAD), *(_line(_cells(row, absent)) for row in rows)]
-    means = [f"{_number(_geometric_mean(r))}" for call in ("", "step") if (r := ratios(rows, call))]
+    lines: list[str] = []
+    for kind in KINDS:
+        if own := [row for row in rows if row.kind == kind]:
+            lines += [f"### {_TITLES[kind]}", "", _line(_HEAD), _line("---" for _ in _HEAD)]
+            lines += [_line(_cells(row, absent)) for row in own]
+            lines += ["", _means(own), "", _NOTES[kind], ""]
     peaks = [f"{_number(np.median([row.peak[count] for row in rows]))} GFLOP/s on {count}" for count in rows[0].peak]
+    loads = {row.case.recurrent_bytes: row.bandwidth for row in rows if row.bandwidth}
+    bandwidths = [f"{_number(loads[size])} GB/s out of {_number(size / 1024)} KiB" for size in sorted(loads)]
     lines += [
+        "### How it is measured",
         "",
-        f"Geometric mean of the ratios: {', at one call a step '.join(means) or 'no peer was timed'}.",
+        fill(_COMMON_NOTES.format(peaks=", ".join(peaks), bandwidths=", ".join(bandwidths) or "no such row"), 120),
         "",
-        _NOTES.format(peaks=", ".join(peaks)),
+        "Start, in a fresh process, with nothing compiled yet and with what that leaves behind:",
         "",
-        f"Start, in a fresh process, to the end of the first `fit`: {start.describe()}.",
+        *(f"- {start.describe()}" for start in starts),
         "",
         f"{machine()}; {'; '.join(f'{name}: {v}' if v == 'not installed' else v for name, v in versions.items())}. "
         f"Reproduce with `{COMMAND}`.",
@@ -108,9 +132,9 @@ def require_blocks(text: str) -> None:
             raise ValueError(f"README.md has no <!-- {_begin(name)} --> ... <!-- {name}:end -->; add the two lines")
 
 
-def fill_blocks(text: str, table: str, headline: str) -> str:
-    """Return the README with the new table and headline."""
-    for name, content in (("bench", f"\n{table}\n"), ("bench:headline", headline)):
+def fill_blocks(text: str, tables: str, headline: str) -> str:
+    """Return the README with the new tables and headline."""
+    for name, content in (("bench", f"\n{tables}\n"), ("bench:headline", headline)):
         text = _block(name).sub(lambda found, content=content: f"{found[1]}{content}{found[2]}", text)
     return text
 
@@ -125,28 +149,47 @@ def _block(name: str) -> re.Pattern[str]:
 
 def _cells(row: Row, absent: str) -> list[str]:
     case = row.case
-    ours, peer, peer_per_step = best(row, True), best(row, False), best(row, False, "step")
+    ours, peer = best(row, True), best(row, False)
     if ours is None:
         raise ValueError(f"{case.name} has no timing of {PROJECT}; expected one in every row")
-    gflops = case.flops / ours.seconds * 1e-9
-    # Half as many lanes in double precision.
-    peak = row.peak[ours.threads] / (2 if case.dtype == "float64" else 1)
-    cell = case.cell if case.dtype == "float32" else f"{case.cell}, {case.dtype}"
+    speed_up = _speed_up(row)
     return [
-        cell,
+        case.cell if case.dtype == "float32" else f"{case.cell}, {case.dtype}",
         *map(str, (case.B, case.T, case.I, case.H)),
         f"{_microseconds(ours)} ({ours.threads})",
-        *_against(peer, ours, absent),
-        *_against(peer_per_step, ours, absent),
-        _number(gflops),
-        f"{100.0 * gflops / peak:.0f}",
+        _number(speed_up) if speed_up else "",
+        f"{_microseconds(peer)} ({peer.name}, {peer.threads})" if peer else absent,
+        f"**{_number(peer.seconds / ours.seconds)}**" if peer else "",
+        _number(row.flops / ours.seconds * 1e-9),
+        _share_of_machine(row, ours),
     ]
 
 
-def _against(peer: Timing | None, ours: Timing, absent: str) -> tuple[str, str]:
-    if peer is None:
-        return absent, ""
-    return f"{_microseconds(peer)} ({peer.name}, {peer.threads})", f"**{_number(peer.seconds / ours.seconds)}**"
+def _share_of_machine(row: Row, ours: Timing) -> str:
+    """Return the percentage of the multiply-add peak and, where it was measured, of the cache's bandwidth."""
+    # Half as many lanes in double precision.
+    peak = row.peak[ours.threads] / (2 if row.case.dtype == "float64" else 1)
+    share = f"{100.0 * row.flops / ours.seconds * 1e-9 / peak:.0f}"
+    if row.bandwidth is None:
+        return share
+    traffic = row.case.recurrent_bytes * row.kernel_reads / ours.seconds * 1e-9
+    return f"{share} (cache {100.0 * traffic / row.bandwidth:.0f})"
+
+
+def _speed_up(row: Row) -> float | None:
+    """Return how many times as fast the project is on two threads as on one."""
+    seconds = {timing.threads: timing.seconds for timing in row.timings if timing.name == PROJECT}
+    return seconds[1] / seconds[2] if {1, 2} <= seconds.keys() else None
+
+
+def _means(rows: Sequence[Row]) -> str:
+    figures, per_step = ratios(rows), ratios(rows, "step")
+    text = f"Geometric mean of the ratios: {_number(_geometric_mean(figures)) if figures else 'no peer was timed'}"
+    if per_step != figures:
+        text += f", against the best peer at one call a step {_number(_geometric_mean(per_step))}"
+    if speed_ups := [s for row in rows if row.case.B >= 32 and (s := _speed_up(row))]:
+        text += f". 1 → 2 threads, rows with B ≥ 32: {_number(_geometric_mean(speed_ups))}"
+    return f"{text}."
 
 
 def _line(cells: Iterable[str]) -> str:

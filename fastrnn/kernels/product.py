@@ -169,16 +169,11 @@ def _copy_strip(a, a_stride, terms, strip):
 
 
 @helper
-def _edge_tile(height, across, a, a_stride, panel, out, out_stride, columns, terms, edge):
-    """A tile that reaches past the last column of ``out``, by way of ``edge``."""
-    stride = across * lanes(a)
-    for r in range(height):
+def _copy_block(source, source_stride, target, target_stride, rows, columns):
+    """Copy a few numbers of each of a few rows."""
+    for r in range(rows):
         for j in range(columns):
-            edge[r * stride + j] = out[r * out_stride + j]
-    _tile_of_transposed(height, across, a, a_stride, panel, stride, edge, stride, edge, stride, terms)
-    for r in range(height):
-        for j in range(columns):
-            out[r * out_stride + j] = edge[r * stride + j]
+            target[r * target_stride + j] = source[r * source_stride + j]
 
 
 @routine("pipipiiiiip")
@@ -215,15 +210,17 @@ def gram(a, a_stride, d, d_stride, out, out_stride, columns, first_row, last_row
             while first < vectors:
                 across = panel_width(vectors - first)
                 panel = offset(panels, first * width * block)
-                target = offset(out, m * out_stride + first * width)
+                own = offset(out, m * out_stride + first * width)
                 left = columns - first * width
-                if left >= across * width:
-                    _tile_of_transposed(
-                        height, across, a_rows, a_step, panel, across * width,
-                        target, out_stride, target, out_stride, block,
-                    )  # fmt: skip
-                else:
-                    _edge_tile(height, across, a_rows, a_step, panel, target, out_stride, left, block, edge)
+                target, stride = own, out_stride
+                if left < across * width:
+                    target, stride = edge, across * width
+                    _copy_block(own, out_stride, edge, stride, height, left)
+                _tile_of_transposed(
+                    height, across, a_rows, a_step, panel, across * width, target, stride, target, stride, block
+                )
+                if left < across * width:
+                    _copy_block(edge, stride, own, out_stride, height, left)
                 first += across
             m += height
 
