@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -40,9 +41,9 @@ def _finite(name: str, array: Array) -> None:
     """Refuse NaN and infinity, naming the first row that has one."""
     if array.dtype.kind != "f":
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(array.sum()):
-            return
+    numbers = array.reshape(-1)
+    if math.isfinite(numbers.dot(numbers)):
+        return
     bad = ~np.isfinite(array)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -53,6 +54,8 @@ def _finite(name: str, array: Array) -> None:
 
 
 def _cast(name: str, array: Array, dtype: str) -> Array:
+    if array.dtype == dtype and array.flags.c_contiguous:
+        return array
     with np.errstate(over="ignore"):
         cast = np.ascontiguousarray(array, dtype)
     if cast.dtype.itemsize < array.dtype.itemsize or array.dtype.kind in "iu":

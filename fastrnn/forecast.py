@@ -234,8 +234,8 @@ class Forecaster(Settings):
             raise FileFormatError(
                 path,
                 "a network that does not fit its forecaster",
-                f"{settings.cell} with units={settings.units}, horizon={settings.horizon}, {needed[1]} columns and "
-                f"dtype={settings.dtype}: use what `fastrnn train` writes",
+                f"{settings.cell} with units={settings.units}, horizon={settings.horizon}, dtype={settings.dtype} and "
+                f"{len(settings.features)} features, as `fastrnn train` writes it",
             )
         forecaster.model, forecaster.recipe = model, recipe
         return forecaster

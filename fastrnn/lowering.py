@@ -5,6 +5,7 @@ Legend: ``B`` rows, ``T`` steps, or those of a segment where only a segment's st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class State(NamedTuple):
     spec: Array
     final: int
 
-    def start(self, carry: bool, initial: list[int], order: int, has_lengths: bool) -> None:
+    def start(self, carry: bool, initial: Sequence[int], order: int, has_lengths: bool) -> None:
         """Tell where minibatches start and whether rows have lengths."""
         spec = self.spec
         spec["start"] = recurrence.FROM_BEFORE if carry else recurrence.FROM_GIVEN if initial else recurrence.FROM_ZERO

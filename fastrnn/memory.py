@@ -20,4 +20,4 @@ def zeros(count: int, dtype: DTypeLike) -> NDArray[Any]:
 
 def address(array: NDArray[Any] | None) -> int:
     """Return the address of the first element, or 0 for None."""
-    return 0 if array is None else array.ctypes.data
+    return 0 if array is None else int(array.__array_interface__["data"][0])

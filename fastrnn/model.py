@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastrnn import checks
 from fastrnn.kernels.losses import LOSSES
+from fastrnn.lane import LANE_BYTES, Lane
 from fastrnn.layers import Layer
 from fastrnn.locks import Lock
 from fastrnn.network import Network, cells_of, check_stack, output_form, vocabulary_of
@@ -73,6 +74,11 @@ class Sequential:
     dtype : "float32" or "float64"
     seed : of the initial weights; the same seed gives the same weights
 
+    Attributes
+    ----------
+    state_sizes : sizes of the states: for each recurrent cell (H,), or (H, H) for an LSTM's h and c
+    reads_backwards : whether a layer reads its input from the last step to the first
+
     Raises
     ------
     ValueError, TypeError
@@ -87,9 +93,14 @@ class Sequential:
             "dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, ("float32", "float64")
         )
         self.seed = checks.seed(seed)
+        cells = cells_of(self.layers)
+        self.state_sizes = [cell.state_sizes for cell in cells]
+        self.reads_backwards = any(cell.reads_backwards for cell in cells)
+        self._vocabulary = vocabulary_of(self.layers)
         self._lock = Lock()
         self._network: Network | None = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._lane: Lane | None = None
         if input_size is not None:
             self.build(input_size)
 
@@ -215,6 +226,11 @@ class Sequential:
         ValueError, TypeError
             Input of another shape or type, NaN, infinity.
         """
+        plain = lengths is None and initial_state is None and batch_size is None and not return_state
+        if plain and self._lane is not None and self._lane.fits(x, threads):
+            repeated = self._lane.predict(np.asarray(x))
+            if repeated is not None:
+                return repeated
         x = self.check_input(x)
         samples, steps = x.shape[:2]
         data = Data(
@@ -226,14 +242,16 @@ class Sequential:
         if threads is not None:
             checks.positive_int("threads", threads)
         self.build_for(x)
-        count = choose_threads(threads, self.network, rows, steps)
+        count = choose_threads(threads, self.network, rows, steps, minibatches=-(-samples // rows))
         plan = self._plan(("predict", rows, steps, count), rows=rows, steps=steps, threads=count, emits=True)
         with plan.lock:
-            plan.read(data)
+            plan.read(data, wants_states=return_state)
             with Team(count) as team:
                 plan.run(team, 0, plan.batches)
             output, states = plan.output, plan.final_states
             plan.release()
+        if plain and count == 1 and x.nbytes <= LANE_BYTES and samples == rows and x.dtype.kind == "f":
+            self._lane = Lane(plan, x, threads)
         if not return_state:
             return output
         return output, state_form(states)
@@ -299,7 +317,7 @@ class Sequential:
             checks.row_lengths(lengths, samples, steps),
             initial_state=checks.cell_states(initial_state, self.state_sizes, samples, self.dtype),
         )
-        if "x" in wants and vocabulary_of(self.layers) is not None:
+        if "x" in wants and self._vocabulary is not None:
             raise ValueError(
                 "wants has 'x', which are ids; expected none of ids: take the embeddings' gradient instead"
             )
@@ -330,16 +348,6 @@ class Sequential:
         return plan.means()[0], gradients
 
     @property
-    def state_sizes(self) -> list[tuple[int, ...]]:
-        """Sizes of the states: for each recurrent cell (H,), or (H, H) for an LSTM's h and c."""
-        return [cell.state_sizes for cell in cells_of(self.layers)]
-
-    @property
-    def reads_backwards(self) -> bool:
-        """Whether a layer reads its input from the last step to the first."""
-        return any(cell.reads_backwards for cell in cells_of(self.layers))
-
-    @property
     def output_form(self) -> tuple[bool, int]:
         """Whether the model answers at every step, and with how many outputs."""
         return output_form(self.layers)
@@ -352,14 +360,14 @@ class Sequential:
         ValueError, TypeError
             Another shape or type, NaN, infinity, ids outside the vocabulary.
         """
-        vocabulary = vocabulary_of(self.layers)
-        if vocabulary is not None:
-            return checks.ids(x, vocabulary, name)
+        if self._vocabulary is not None:
+            return checks.ids(x, self._vocabulary, name)
         return checks.sequences(x, self.input_size, self.dtype, name)
 
     def build_for(self, x: Array) -> None:
         """Make the weights for checked input."""
-        self.build(vocabulary_of(self.layers) or x.shape[2])
+        if self._network is None or self._network.input_size != (self._vocabulary or x.shape[2]):
+            self.build(self._vocabulary or x.shape[2])
 
     def losses_plan(self, rows: int, steps: int, columns: tuple[str, ...], threads: int | None) -> Plan:
         """Return the plan that computes losses without training."""

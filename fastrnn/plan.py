@@ -54,6 +54,16 @@ class Data(NamedTuple):
     initial_state: list[list[Array]] | None = None
 
 
+class Places(NamedTuple):
+    """Addresses of what a job reads beside x; 0 for what is not there."""
+
+    y: int
+    sample_weight: int
+    lengths: int
+    order: int
+    initial_state: tuple[tuple[int, ...], ...]
+
+
 class Training(NamedTuple):
     """How a plan computes gradients, and how it updates if there is an ``optimizer``.
 
@@ -105,6 +115,8 @@ class Plan:
         self.segments = -(-steps // self.capacity)
         self.window = min(self.capacity, max(1, -(-WINDOW_ROWS // self.shard_rows)))
         self.draws = 0
+        self.data: Data | None = None
+        self._places: Places | None = None
         self.gradients = self.zeros(self.shards * network.flat.size if training else 0)
         self.totals = zeros(batch.EPOCH_SUMS + len(columns), np.float64)
         self.packed: list[dict[str, Array]] = []
@@ -274,8 +286,8 @@ class Plan:
             steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), segment=self.capacity,
             online=bool(training and training.online), trains=training is not None,
             updates=bool(training and training.optimizer), stages=stages, stage_count=len(self._stages),
-            barrier=self._barrier, totals=self.totals, shards=self.shards, operations=len(tables[0]),
-            shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
+            barrier=self._barrier, totals=self.totals, batch_size=self.rows, shards=self.shards,
+            operations=len(tables[0]), shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
         )  # fmt: skip
         self._calls = []
         for thread in range(self.threads):
@@ -283,49 +295,65 @@ class Plan:
             self._calls.append(
                 self.spec(CALL, member=thread, team=self.threads, scratch=scratch, barrier=self._barrier)
             )
+        self._job_address = address(self._job)
         self._call_addresses = [address(call) for call in self._calls]
 
     # ------------------------------------------------------------------------------------------ running
 
-    def read(self, data: Data) -> None:
+    def read(self, data: Data, *, wants_states: bool = False) -> None:
         """Point the operations at the data; the arrays are kept until the next call."""
-        self.data: Data | None = data
-        lengths, weight, order = address(data.lengths), address(data.sample_weight), address(data.order)
+        self.data = data
+        x = address(data.x)
         for read in self._reads:
-            read["x"], read["order"], read["lengths"], read["sample_weight"] = address(data.x), order, lengths, weight
-        for loss in self._losses:
-            loss["y"], loss["order"] = address(data.y), order
+            read["x"] = x
+        places = Places(
+            address(data.y), address(data.sample_weight), address(data.lengths), address(data.order),
+            tuple(tuple(address(array) for array in state) for state in data.initial_state or ()),
+        )  # fmt: skip
+        if places != self._places:
+            self._point(places)
         if self.training is not None:
-            self.update.read(address(data.x), order)
+            self.update.read(x, places.order)
         if self._emits:
-            self._point_emits(len(data.x), order)
-        for lowered in self.lowered:
-            for i, state in enumerate(lowered.states):
-                initial = [address(array) for array in data.initial_state[i]] if data.initial_state else []
-                state.start(self.carry_state, initial, order, lengths != 0)
-            for turn in lowered.turns:
-                turn["has_lengths"] = lengths != 0
+            self._point_emits(len(data.x), wants_states)
         self._job["samples"] = len(data.x)
-        self._job["batch_size"] = self.rows
         self._job["shortest"] = self.steps if data.lengths is None else min(self.steps, int(data.lengths.min()))
 
-    def _point_emits(self, samples: int, order: int) -> None:
+    def _point(self, places: Places) -> None:
+        """Point the operations at everything but x and the results."""
+        y, weight, lengths, order, initial = self._places = places
+        for read in self._reads:
+            read["order"], read["lengths"], read["sample_weight"] = order, lengths, weight
+        for loss in self._losses:
+            loss["y"], loss["order"] = y, order
+        for emits in self._emits:
+            for spec in emits:
+                spec["order"] = order
+        for lowered in self.lowered:
+            for i, state in enumerate(lowered.states):
+                state.start(self.carry_state, initial[i] if initial else (), order, lengths != 0)
+            for turn in lowered.turns:
+                turn["has_lengths"] = lengths != 0
+
+    def _point_emits(self, samples: int, wants_states: bool) -> None:
         """Make new arrays for the results and point the operations at them."""
         network = self.network
         steps = (self.steps,) if network.every_step else ()
         self.output: Array | None = np.empty((samples, *steps, network.output_size), network.dtype)
         self.final_states = [
-            [np.empty((samples, state.units), network.dtype) for _ in state.tapes] for state in self.lowered[0].states
+            [np.empty((samples, state.units), network.dtype) for _ in state.tapes]
+            for state in (self.lowered[0].states if wants_states else ())
         ]
-        targets = [self.output, *(array for state in self.final_states for array in state)]
-        for emits in self._emits:
-            for spec, target in zip(emits, targets, strict=True):
-                spec["order"], spec["target"] = order, address(target)
+        targets = [address(array) for state in self.final_states for array in state]
+        for output, *states in self._emits:
+            output["target"] = address(self.output)
+            for spec, target in zip(states, targets or [0] * len(states), strict=True):
+                spec["target"] = target
 
     @property
     def batches(self) -> int:
         """Number of minibatches in the data."""
-        return -(-int(self._job["samples"][0]) // self.rows)
+        return -(-len(self.data.x) // self.rows) if self.data else 0
 
     @property
     def updates(self) -> int:
@@ -352,10 +380,14 @@ class Plan:
         weight = self.totals[batch.EPOCH_WEIGHT]
         return [float(total / weight) if weight else 0.0 for total in self.totals[batch.EPOCH_SUMS :]]
 
+    def repeat(self) -> None:
+        """Run what was run last once more, in the calling thread; for one thread only."""
+        _driver()(self._job_address, self._call_addresses[0])
+
     def run(self, team: Team, first: int, last: int) -> None:
         """Run the minibatches ``first`` ... ``last - 1`` of the data."""
         job = self._job
         job["first_batch"], job["last_batch"] = first, last
         job["first_step"], job["first_draw"] = self.updates, self.draws
-        team.run(_driver(), address(job), self._call_addresses)
+        team.run(_driver(), self._job_address, self._call_addresses)
         self.draws += last - first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from types import TracebackType
@@ -24,12 +25,39 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
+_idle: defaultdict[int, list[ThreadPoolExecutor]] = defaultdict(list)
+"""Pools that no team uses, by their number of threads."""
+
+
+def _take_pool(threads: int) -> ThreadPoolExecutor:
+    """Return an idle pool of so many threads, all of them started."""
+    try:
+        return _idle[threads].pop()
+    except IndexError:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="fastrnn")
+    ready = threading.Barrier(threads + 1)
+    try:
+        for _ in range(threads):
+            pool.submit(ready.wait)
+        ready.wait()
+    except BaseException:
+        ready.abort()
+        pool.shutdown()
+        raise
+    return pool
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)
+
+
 class Team:
     """``threads`` threads that run a job together.
 
     A job's threads wait for each other at barriers inside the compiled code, so none may be missing: they are started,
     and have answered, when the team is made, and the calling thread, which Ctrl-C may interrupt anywhere, only waits
-    for them. A single thread is the calling one. The threads end with the ``with`` block.
+    for them. A single thread is the calling one. After the ``with`` block the threads sleep until another team of the
+    same size needs them.
     """
 
     def __init__(self, threads: int) -> None:
@@ -38,24 +66,14 @@ class Team:
 
     def __enter__(self) -> Self:
         if self.threads > 1:
-            pool = ThreadPoolExecutor(self.threads, thread_name_prefix="fastrnn")
-            ready = threading.Barrier(self.threads + 1)
-            try:
-                for _ in range(self.threads):
-                    pool.submit(ready.wait)
-                ready.wait()
-            except BaseException:
-                ready.abort()
-                pool.shutdown()
-                raise
-            self._pool = pool
+            self._pool = _take_pool(self.threads)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._pool is not None:
-            self._pool.shutdown()
+            _idle[self.threads].append(self._pool)
             self._pool = None
 
     def run(self, driver: Job, job: int, calls: Sequence[int]) -> None:

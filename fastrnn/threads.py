@@ -14,6 +14,9 @@ from fastrnn.team import available_threads
 WORK_PER_THREAD = 500_000
 """Multiply-adds of a forward pass that are worth another thread: tens of microseconds."""
 
+WORK_PER_CALL = 40 * WORK_PER_THREAD
+"""The same for a single call, which must wake the threads first."""
+
 SHARD_ROWS = 16
 """Rows of a shard, about: enough to fill the register tiles twice."""
 
@@ -57,8 +60,12 @@ def _step_work(network: Network) -> int:
     return network.count - ids
 
 
-def choose_threads(threads: int | None, network: Network, rows: int, steps: int, trains: bool = False) -> int:
+def choose_threads(
+    threads: int | None, network: Network, rows: int, steps: int, trains: bool = False, minibatches: int | None = None
+) -> int:
     """Return as many threads as a minibatch's rows and work are good for, at most ``threads`` or the processors.
+
+    ``minibatches``: of a call that must wake the threads; None if they are awake already.
 
     Raises
     ------
@@ -68,7 +75,8 @@ def choose_threads(threads: int | None, network: Network, rows: int, steps: int,
     if threads is not None:
         most = checks.positive_int("threads", threads)
     else:
-        most = max(1, min(available_threads(), _step_work(network) * rows * steps // WORK_PER_THREAD))
+        worth = WORK_PER_THREAD if minibatches is None else max(WORK_PER_THREAD, WORK_PER_CALL // minibatches)
+        most = max(1, min(available_threads(), _step_work(network) * rows * steps // worth))
     if trains and _is_light(network, rows, steps):
         return min(most, shards_of(network, rows, steps))
     return min(most, -(-rows // (2 * ROW_UNIT)))

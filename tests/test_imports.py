@@ -28,7 +28,7 @@ FLOORS = {
     "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings", "team"}, set()),
     "model": Floor(
         {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "states", "stream", "summary"}
-        | {"compiling", "threads", "update"},
+        | {"compiling", "lane", "threads", "update"},
         {"ground", "kernels"},
     ),
     "trainer": Floor({"callbacks", "history", "trainer", "warm"}, {"ground", "kernels", "model"}),

@@ -96,8 +96,10 @@ EMIT = record("source source_first units width steps order target")
 @operation(EMIT)
 @njit
 def emit(real, call, spec):
-    """Write this thread's rows of a layer's output to their places in the result."""
+    """Write this thread's rows of a layer's output to their places in the result, if there is one."""
     s, c = fields(spec), fields(call)
+    if s.target == 0:
+        return
     source, target = at(s.source, real), at(s.target, real)
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
         place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
