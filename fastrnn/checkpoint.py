@@ -64,7 +64,7 @@ def build_model(path: FilePath, header: ModelHeader, tensors: Mapping[str, Array
         raise
     except (TypeError, ValueError) as error:
         raise FileFormatError(path, f"layers that make no model ({error})", "layers as fastrnn saves them") from error
-    for name, parameter in model.parameters().items():
+    for name, parameter in model.network.named(model.network.flat).items():
         parameter[...] = tensors[name]
     return model
 
@@ -87,7 +87,7 @@ def save_model(path: FilePath, model: Sequential, extra: Mapping[str, Any] | Non
     OSError
         As `fastrnn.files.atomic_write`; a file that was there is as it was.
     """
-    write_tensors(path, model.parameters(), model_header(model, extra))
+    write_tensors(path, model.network.named(model.network.flat), model_header(model, extra))
 
 
 def load_model(path: FilePath) -> tuple[Sequential, dict[str, Any]]:

@@ -41,8 +41,7 @@ def _finite(name: str, array: Array) -> None:
     """Refuse NaN and infinity, naming the first row that has one."""
     if array.dtype.kind != "f":
         return
-    numbers = array.reshape(-1)
-    if math.isfinite(numbers.dot(numbers)):
+    if has_finite_square(array.reshape(-1)):
         return
     bad = ~np.isfinite(array)
     if bad.any():
@@ -51,6 +50,12 @@ def _finite(name: str, array: Array) -> None:
             f"{name} has {array[first]} in row {first[0]} (at index {first}), {int(bad.sum())} in all; "
             f"expected finite numbers: drop or fill those rows"
         )
+
+
+def has_finite_square(numbers: Array) -> bool:
+    """Whether the sum of squares is finite, and so every number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(numbers.dot(numbers))
 
 
 def _cast(name: str, array: Array, dtype: str) -> Array:

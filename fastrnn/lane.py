@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn import checks
 from fastrnn.memory import zeros
 from fastrnn.plan import Data, Plan
 from fastrnn.team import Team
@@ -40,11 +40,11 @@ class Lane:
         return type(x) is np.ndarray and x.shape == mine.shape and x.dtype == mine.dtype and threads == self._threads
 
     def predict(self, x: Array) -> Array | None:
-        """Return the outputs, or None if ``x`` is not finite."""
+        """Return the outputs, or None if ``x`` may not be finite."""
         plan = self._plan
         with plan.lock:
             np.copyto(self._x, x)
-            if not math.isfinite(self._numbers.dot(self._numbers)):
+            if not checks.has_finite_square(self._numbers):
                 return None
             if plan.data is not self._data:
                 plan.read(self._data)

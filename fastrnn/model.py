@@ -59,7 +59,7 @@ def _rebuilt(
     """Return a model with the given weights, whatever their values."""
     model = Sequential(layers, input_size, dtype, seed)
     if weights is not None:
-        for view, array in zip(model.parameters().values(), weights, strict=True):
+        for view, array in zip(model._views().values(), weights, strict=True):
             view[...] = array
     return model
 
@@ -158,11 +158,15 @@ class Sequential:
 
     def parameters(self) -> dict[str, Array]:
         """Return the weights by name; they are views: writing to one changes the model."""
-        return self.network.named(self.network.flat)
+        self.network.version = None
+        return self._views()
 
     def get_weights(self) -> list[Array]:
         """Return copies of the weights in Keras's order and layout."""
-        return [view.copy() for view in self.parameters().values()]
+        return [view.copy() for view in self._views().values()]
+
+    def _views(self) -> dict[str, Array]:
+        return self.network.named(self.network.flat)
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Set all weights, in the order of `get_weights`.
@@ -172,7 +176,7 @@ class Sequential:
         ValueError, TypeError
             Another number of arrays, another shape, not numbers, NaN or infinity; the model keeps its weights.
         """
-        views = self.parameters()
+        views = self._views()
         if len(weights) != len(views):
             raise ValueError(f"weights has {len(weights)} arrays; expected {len(views)}: {', '.join(views)}")
         checked = []
@@ -180,6 +184,7 @@ class Sequential:
             checked.append(checks.weights(name, value, view.shape, self.dtype))
         for view, array in zip(views.values(), checked, strict=True):
             view[...] = array
+        self.network.weights_changed()
 
     def count_params(self) -> int:
         """Return the number of parameters."""

@@ -41,6 +41,7 @@ class Network:
     flat : all parameters one after another in the order of Keras's ``get_weights``, then zeros up to whole vectors
     weights : for each layer its weights by name, views into ``flat``
     input_sizes, widths : size of each layer's input; the same with the output's at the end
+    version : counts the changes of the weights; None if whoever holds a view may change them unseen
     every_step : whether the output is one a step (N, T, O) rather than one a sequence (N, O)
     cells : recurrent directions from the bottom up, forwards before backwards
     recurrent_layers : number of layers with cells
@@ -73,10 +74,16 @@ class Network:
         self.count = count
         self.flat = zeros(-(-count // 16) * 16, dtype)
         self.weights = self.views(self.flat)
+        self.version: int | None = 0
         rng = np.random.default_rng(seed)
         for layer, size, views in zip(layers, self.input_sizes, self.weights, strict=True):
             for name, value in layer.initial_weights(size, rng).items():
                 views[name][...] = value
+
+    def weights_changed(self) -> None:
+        """Tell that the weights are others than before."""
+        if self.version is not None:
+            self.version += 1
 
     def views(self, flat: Array) -> list[dict[str, Array]]:
         """Return for each layer the parts of a buffer laid out like ``flat``, by name, in their shapes."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastrnn.compiling import announced
 from fastrnn.kernels import batch, losses, optimizers
-from fastrnn.kernels.driver import JOB, STAGE_FIELDS, Driver
+from fastrnn.kernels.driver import EACH, FIRST, JOB, NEVER, STAGE_FIELDS, Driver
 from fastrnn.kernels.operation import CALL, Operation
 from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
@@ -117,6 +117,7 @@ class Plan:
         self.draws = 0
         self.data: Data | None = None
         self._places: Places | None = None
+        self._packed_version: int | None = None
         self.gradients = self.zeros(self.shards * network.flat.size if training else 0)
         self.totals = zeros(batch.EPOCH_SUMS + len(columns), np.float64)
         self.packed: list[dict[str, Array]] = []
@@ -382,6 +383,7 @@ class Plan:
 
     def repeat(self) -> None:
         """Run what was run last once more, in the calling thread; for one thread only."""
+        self._job["packs"] = self._packing()
         _driver()(self._job_address, self._call_addresses[0])
 
     def run(self, team: Team, first: int, last: int) -> None:
@@ -389,5 +391,15 @@ class Plan:
         job = self._job
         job["first_batch"], job["last_batch"] = first, last
         job["first_step"], job["first_draw"] = self.updates, self.draws
+        job["packs"] = self._packing()
         team.run(_driver(), self._job_address, self._call_addresses)
         self.draws += last - first
+        if self.training is not None and self.training.optimizer is not None:
+            self.network.weights_changed()
+
+    def _packing(self) -> int:
+        """Return for which minibatches the weights must be laid out: not again for those that have not changed."""
+        if self.training is not None:
+            return EACH
+        version, self._packed_version = self._packed_version, self.network.version
+        return NEVER if version is not None and version == self._packed_version else FIRST

@@ -15,6 +15,7 @@ import fastrnn
 from fastrnn import datasets
 from fastrnn.cli import main
 from fastrnn.forecast import Forecaster
+from fastrnn.settings import CELLS
 
 SMALL = ["--window", "12", "--units", "8", "--epochs", "2"]
 
@@ -63,8 +64,8 @@ def test_first_command_of_the_readme(capsys):
     lines = printed.out.splitlines()
     assert lines[0] == "SUNACTIVITY of sunspots_yearly.csv: 309 rows; held out from 1963 to 2008"
     rows = {line.rsplit(maxsplit=3)[0]: line.split()[-1] for line in lines[4:7]}
-    assert list(rows) == ["rnn", "persistence", "seasonal naive"]
-    assert float(rows["rnn"]) < 0.65 < float(rows["persistence"]) == 1
+    assert list(rows) == ["simple_rnn", "persistence", "seasonal naive"]
+    assert float(rows["simple_rnn"]) < 0.65 < float(rows["persistence"]) == 1
     assert lines[-2:] == ["model: model.safetensors", "plot: fit.png"]
     # No terminal, no live bar: a line an epoch.
     assert printed.err.count("\n") == 30
@@ -76,6 +77,20 @@ def test_first_command_of_the_readme(capsys):
     forecast = pl.read_csv(capsys.readouterr().out.encode())
     assert forecast.columns == ["date", "forecast"]
     assert forecast["date"].to_list() == [2009, 2010, 2011]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_cells(cell, capsys):
+    """Trained by its name, told and kept under it, and drawn; the file alone says what to predict with."""
+    assert main(["train", *SMALL, "--cell", cell, "--plot", "fit.svg"]) == 0
+    assert capsys.readouterr().out.splitlines()[4].startswith(f"{cell} ")
+    assert f"<!-- {cell}, RMSE " in Path("fit.svg").read_text()
+    loaded = fastrnn.load("model.safetensors")
+    assert [layer.kind for layer in loaded.layers] == [cell, "dense"]
+    assert loaded.layers[0].units == 8
+    assert Forecaster.load("model.safetensors").cell == cell
+    assert main(["predict", "model.safetensors", "--steps", "2"]) == 0
+    assert capsys.readouterr().out.count("\n") == 3
 
 
 def test_predict_writes_what_it_prints(model, capsys):
@@ -138,7 +153,10 @@ def test_same_seed_same_file():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cell", "lstm"], "--cell lstm; expected one of: rnn"),
+        (["--cell", "ltsm"], "--cell ltsm; expected one of: simple_rnn, lstm, gru"),
+        (["--cell", "lstm gru"], "--cell lstm gru; expected one of: simple_rnn, lstm, gru"),
+        (["--cell"], "--cell requires an argument"),
+        (["--cell", "gru", "--units", "0"], "--units 0; expected a whole number, at least 1"),
         (["--window", "0"], "--window 0; expected a whole number, at least 1"),
         (["--window", "400"], "--window 400 and --horizon 1 leave nothing to train on"),
         (["--window", "many"], 'unable to convert "many" into int'),
@@ -161,6 +179,21 @@ def test_same_seed_same_file():
 )
 def test_train_refuses(refused, arguments, message):
     assert message in refused("train", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "data.csv is empty; expected a header line and rows"),
+        ("a\n", "data.csv has a header but no rows"),
+        ("1\n2\n", "line 1 holds numbers ('1'); expected the names of the columns"),
+        ("a\n1\n2\n3\n", "leave nothing to train on: of 3 rows the first 1 are for training; expected more rows"),
+        ("a\n" + "1\n" * 60, "expected a window of at most 41, or more rows"),
+    ],
+)
+def test_small_files(refused, text, message):
+    Path("data.csv").write_text(text)
+    assert message in refused("train", "data.csv", "--cell", "lstm")
 
 
 def test_train_never_replaces_its_data(refused):
@@ -219,7 +252,9 @@ def test_what_it_tells_about_itself(capsys):
     assert capsys.readouterr().out.strip() == facts["fastrnn"]
     assert main(["warmup"]) == 0
     assert main(["train", "--help"]) == 0
-    assert "--learning-rate" in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--learning-rate" in told
+    assert "Recurrent cell: simple_rnn, lstm or gru. [default: simple_rnn]" in told
     assert main([]) == 0
 
 
@@ -236,9 +271,9 @@ def command(*arguments):
 
 
 def test_as_a_process():
-    done = subprocess.run(command("train", "--cell", "lstm"), capture_output=True, text=True, check=False)
+    done = subprocess.run(command("train", "--cell", "ltsm"), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "fastrnn: --cell lstm; expected one of: rnn\n"
+    assert done.stderr == "fastrnn: --cell ltsm; expected one of: simple_rnn, lstm, gru\n"
 
 
 def test_the_package_is_the_command():

@@ -179,7 +179,7 @@ def test_find_period_of_none(series):
         ({"seed": -1}, "seed=-1; expected a whole number, at least 0"),
         ({"learning_rate": 0.0}, "learning_rate=0.0; expected a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan; expected a number above 0"),
-        ({"cell": "lstm"}, "cell='lstm'; expected one of: rnn"),
+        ({"cell": "ltsm"}, "cell='ltsm'; expected one of: simple_rnn, lstm, gru"),
         ({"dtype": "float16"}, "dtype='float16'; expected one of: float32, float64"),
         ({"missing": "guess"}, "missing='guess'; expected one of: refuse, drop, previous"),
         ({"features": ("a", "a")}, "features name a twice"),

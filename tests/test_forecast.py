@@ -12,6 +12,8 @@ from fastrnn import datasets
 from fastrnn.baselines import persistence
 from fastrnn.checkpoint import load_model, save_model
 from fastrnn.forecast import Forecaster
+from fastrnn.layers import LSTM, Dense, Dropout, SimpleRNN
+from fastrnn.settings import CELLS
 from fastrnn.tables import as_table
 
 SMALL = {"window": 12, "units": 8, "epochs": 3, "dtype": "float64"}
@@ -22,9 +24,14 @@ def sunspots():
     return datasets.load("sunspots").columns["SUNACTIVITY"]
 
 
+@pytest.fixture(scope="module", params=CELLS)
+def small(request):
+    return SMALL | {"cell": request.param}
+
+
 @pytest.fixture(scope="module")
-def trained(sunspots):
-    forecaster = Forecaster(**SMALL)
+def trained(small, sunspots):
+    forecaster = Forecaster(**small)
     return forecaster, forecaster.fit(sunspots)
 
 
@@ -32,6 +39,8 @@ def trained(sunspots):
     ("name", "settings", "ratio"),
     [
         ("sunspots", {}, 0.65),
+        ("sunspots", {"cell": "lstm"}, 0.65),
+        ("sunspots", {"cell": "gru"}, 0.65),
         ("airline", {"window": 24}, 0.75),
         ("weather", {"target": "temp_max", "epochs": 5}, 0.99),
         ("stocks", {"target": "Close", "epochs": 3}, 1.02),
@@ -39,10 +48,10 @@ def trained(sunspots):
 )
 def test_beats_or_matches_persistence_on_real_series(name, settings, ratio):
     report = Forecaster(**settings).fit(datasets.load(name))
-    scores = {score.name: score for score in report.scores}
-    assert scores["rnn"].rmse < ratio * scores["persistence"].rmse
-    if "seasonal naive" in scores:
-        assert scores["rnn"].rmse < scores["seasonal naive"].rmse
+    network, repeated, *seasonal = report.scores
+    assert (network.name, repeated.name) == (settings.get("cell", "simple_rnn"), "persistence")
+    assert network.rmse < ratio * repeated.rmse
+    assert all(network.rmse < score.rmse for score in seasonal)
 
 
 def test_report_is_measured_on_the_held_out_end(trained, sunspots):
@@ -70,37 +79,37 @@ def test_keeps_the_best_epoch(sunspots):
     assert report.kept == 1 + int(np.argmin(report.history["val_loss"]))
 
 
-def test_what_is_held_out_teaches_nothing(trained, sunspots):
+def test_what_is_held_out_teaches_nothing(trained, small, sunspots):
     altered = sunspots.copy()
     altered[-46:] = np.random.default_rng(0).normal(1e6, 1e6, 46)
-    other = Forecaster(**SMALL)
+    other = Forecaster(**small)
     report = other.fit(altered)
     assert report.history == trained[1].history
     assert other.recipe == trained[0].recipe
     assert np.array_equal(other.predict(sunspots).values, trained[0].predict(sunspots).values)
 
 
-def test_forecasts_change_with_the_units(trained, sunspots):
-    other = Forecaster(**SMALL)
+def test_forecasts_change_with_the_units(trained, small, sunspots):
+    other = Forecaster(**small)
     other.fit(3 * sunspots - 500)
     expected = 3 * trained[0].predict(sunspots, 5).values - 500
     assert other.predict(3 * sunspots - 500, 5).values == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("horizon", [1, 3])
-def test_untrained_is_persistence(sunspots, horizon):
-    forecaster = Forecaster(**(SMALL | {"horizon": horizon, "learning_rate": 1e-300, "epochs": 1}))
+def test_untrained_is_persistence(small, sunspots, horizon):
+    forecaster = Forecaster(**(small | {"horizon": horizon, "learning_rate": 1e-300, "epochs": 1}))
     report = forecaster.fit(sunspots)
     assert report.scores[0].rmse == pytest.approx(report.scores[1].rmse)
     assert forecaster.predict(sunspots).values == pytest.approx([sunspots[-1]] * horizon)
 
 
-def test_same_seed_same_bits(trained, sunspots):
+def test_same_seed_same_bits(trained, small, sunspots):
     for threads in (1, 2):
-        other = Forecaster(**SMALL, threads=threads)
+        other = Forecaster(**small, threads=threads)
         assert other.fit(sunspots).history == trained[1].history
         assert np.array_equal(other.predict(sunspots, 9).values, trained[0].predict(sunspots, 9).values)
-    assert Forecaster(**SMALL, seed=1).fit(sunspots).history != trained[1].history
+    assert Forecaster(**small, seed=1).fit(sunspots).history != trained[1].history
 
 
 @pytest.mark.parametrize("horizon", [1, 4])
@@ -119,10 +128,10 @@ def test_only_the_last_window_matters(trained, sunspots):
     assert np.array_equal(whole, tail)
 
 
-def test_features_and_a_direct_horizon():
+def test_features_and_a_direct_horizon(small):
     table = datasets.load("weather")
     forecaster = Forecaster(
-        **(SMALL | {"target": "temp_max", "features": ("wind", "temp_min"), "horizon": 5, "epochs": 1})
+        **(small | {"target": "temp_max", "features": ("wind", "temp_min"), "horizon": 5, "epochs": 1})
     )
     report = forecaster.fit(table)
     assert report.windows == (1007, 215, 215)
@@ -187,7 +196,20 @@ def test_save_and_load_is_identity(trained, sunspots, tmp_path):
     loaded.save(again)
     assert again.read_bytes() == path.read_bytes()
     # It is also a model file like any other.
-    assert fr.load(path).count_params() == loaded.model.count_params()
+    assert fr.load(path).layers[0].kind == loaded.cell == trained[0].cell
+
+
+def test_the_one_cell_had_another_name(sunspots, tmp_path):
+    """Files from before there were several."""
+    path = tmp_path / "model.safetensors"
+    forecaster = Forecaster(**SMALL, cell="rnn")
+    assert forecaster.cell == "simple_rnn"
+    forecaster.fit(sunspots)
+    recipe = msgspec.json.encode(forecaster.recipe).replace(b'"simple_rnn"', b'"rnn"')
+    save_model(path, forecaster.model, {"forecaster": recipe.decode()})
+    loaded = Forecaster.load(path)
+    assert loaded.recipe == forecaster.recipe
+    assert np.array_equal(loaded.predict(sunspots).values, forecaster.predict(sunspots).values)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +221,10 @@ def test_save_and_load_is_identity(trained, sunspots, tmp_path):
         ({"moves": []}, "its scaling does not match"),
         ({"extra": 1}, "unknown field `extra`"),
         ({"settings": {"target": "value", "window": -1}}, "window=-1; expected a whole number"),
+        ({"settings": {"target": "value", "cell": "elman"}}, "cell='elman'; expected one of: simple_rnn, lstm, gru"),
         (
-            {"settings": {"target": "value", "dtype": "float32"}},
-            "a network of inputs, outputs and dtype .1, 1, .float64..; expected .*by its forecaster",
+            {"settings": {"target": "value", "dtype": "float32", "cell": "lstm", "units": 8}},
+            "a network that does not fit its forecaster; expected lstm with units=8, horizon=1, dtype=float32",
         ),
     ],
 )
@@ -212,6 +235,26 @@ def test_a_spoilt_recipe_is_refused(trained, tmp_path, change, message):
     with pytest.raises(ValueError, match=message) as refusal:
         Forecaster.load(path)
     assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [LSTM(8), Dense(1)],
+        [SimpleRNN(7), Dense(1)],
+        [SimpleRNN(8, return_sequences=True), Dense(1)],
+        [SimpleRNN(8), Dense(1), Dropout(0.1)],
+        [fr.Embedding(1, 3), SimpleRNN(8), Dense(1)],
+    ],
+)
+def test_another_network_is_refused(sunspots, tmp_path, layers):
+    path = tmp_path / "model.safetensors"
+    forecaster = Forecaster(**SMALL)
+    forecaster.fit(sunspots)
+    forecaster.model = fr.Sequential(layers, input_size=1, dtype="float64")
+    forecaster.save(path)
+    with pytest.raises(ValueError, match="does not fit its forecaster; expected simple_rnn with units=8"):
+        Forecaster.load(path)
 
 
 def test_a_model_without_a_recipe_is_refused(trained, tmp_path):

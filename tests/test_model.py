@@ -285,3 +285,33 @@ def test_numpys_numbers_are_numbers() -> None:
             )
             trainer.fit(x, np.ones(5), epochs=one, batch_size=np.int64(2), validation_split=real(0.25), verbose=0)
     assert model.predict(x, batch_size=np.int64(2)).shape == (5, 1)
+
+
+def test_predict_sees_every_change_of_the_weights() -> None:
+    """Laid-out weights are kept between calls, but never those of before a change, whoever made it."""
+    x = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
+    model = fr.Sequential([fr.LSTM(4), fr.Dense(1)], input_size=2)
+
+    def expected() -> Any:
+        other = fr.Sequential(model.layers, input_size=2)
+        other.set_weights(model.get_weights())
+        return other.predict(x)
+
+    before = model.predict(x)
+    model.set_weights([2 * weight for weight in model.get_weights()])
+    changed = model.predict(x)
+    assert (changed != before).any()
+    np.testing.assert_array_equal(changed, expected())
+    told = []
+    fr.Trainer(model).fit(
+        x, np.ones((3, 1)), epochs=2, verbose=0, callbacks=[lambda epoch, figures: told.append(model.predict(x))]
+    )
+    assert (told[0] != changed).any()
+    np.testing.assert_array_equal(told[1], model.predict(x))
+    np.testing.assert_array_equal(told[1], expected())
+    view = model.parameters()["lstm.kernel"]
+    model.predict(x)
+    view[0, 0] += 1.0
+    np.testing.assert_array_equal(model.predict(x), expected())
+    view[0, 0] += 1.0
+    np.testing.assert_array_equal(model.predict(x, threads=2), expected())

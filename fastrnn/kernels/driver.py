@@ -18,7 +18,7 @@ from fastrnn.kernels.vector import doubles_at, fields, integers_at, routine_call
 
 JOB = record(
     "first_batch last_batch first_draw batch_size samples steps shortest first_step k1 k2 segment online trains "
-    "updates shards barrier totals shared table operations stages stage_count "
+    "updates packs shards barrier totals shared table operations stages stage_count "
     "pack change end stop clear keep recall read forward error begin_back"
 )
 """The plan of a job.
@@ -34,7 +34,7 @@ minibatch, from ``clear`` on zero its gradients, from ``keep`` on store the stat
 losses; from ``begin_back`` on it goes back in ``stages`` (stage_count, STAGE_FIELDS). Steps are worked on in segments
 of ``segment``: if there are several, each is run twice, for the states between segments and for its gradients.
 ``first_step`` is the number of updates and ``first_draw`` the number of minibatches done before ``first_batch``;
-``shortest`` the least length of a row.
+``shortest`` the least length of a row; ``packs`` says for which minibatches the weights are laid out.
 """
 
 STAGE_FIELDS = ("begin", "back", "done", "reads_backwards", "truncates", "last_only", "window")
@@ -42,6 +42,8 @@ STAGE_FIELDS = ("begin", "back", "done", "reads_backwards", "truncates", "last_o
 before a pass, ``back`` to ``done`` for each of its windows. A stage that ``reads_backwards`` counts steps from the end
 of the input. ``last_only``: only the last step's error enters."""
 _STAGE_WORDS = 7
+NEVER, FIRST, EACH = 0, 1, 2
+"""For which minibatches of a job the weights are laid out."""
 
 _call_operation = routine_caller("iii")
 
@@ -205,7 +207,9 @@ def drive(job, call, address):
     for batch in range(j.first_batch, j.last_batch):
         c.batch, c.draw = batch, j.first_draw + batch - j.first_batch
         batch_rows = min(j.batch_size, j.samples - batch * j.batch_size)
-        _shared(j, c, address, 0, j.change, batch_rows)
+        _shared(j, c, address, 0, j.pack, batch_rows)
+        if j.packs == EACH or (j.packs == FIRST and batch == j.first_batch):
+            _shared(j, c, address, j.pack, j.change, batch_rows)
         if j.online != 0:
             _online(j, c, address, batch_rows, first_shard, last_shard)
         else:
