@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from fastrnn.kernels import dense, dropout, elman, embedding, gru, lstm, merging, recurrence
 from fastrnn.kernels.activations import ACTIVATIONS
 from fastrnn.kernels.operation import Operation
-from fastrnn.kernels.product import BLOCK, gram, pack, padded, product
+from fastrnn.kernels.product import BLOCK, ROW_UNIT, gram, joined_product, pack, padded, product
 from fastrnn.kernels.row import row_product
 from fastrnn.kernels.signals import EVERY, WHOLE, WINDOW
 from fastrnn.kernels.vector import LANES_OF
-from fastrnn.layers import Bidirectional, Cell, Dense, Dropout, Embedding, OneHot, Recurrent
+from fastrnn.layers import Bidirectional, Cell, Dense, Dropout, Embedding, OneHot, Recurrent, Unidirectional
+from fastrnn.memory import Workspace, address
+from fastrnn.threads import outgrows_cache
 
 if TYPE_CHECKING:
     from fastrnn.plan import Plan
@@ -68,8 +70,8 @@ class State(NamedTuple):
         """Tell where minibatches start and whether rows have lengths."""
         spec = self.spec
         spec["start"] = recurrence.FROM_BEFORE if carry else recurrence.FROM_GIVEN if initial else recurrence.FROM_ZERO
-        for field, address in zip(("initial", "initial_cell"), initial, strict=False):
-            spec[field] = address
+        for field, place in zip(("initial", "initial_cell"), initial, strict=False):
+            spec[field] = place
         spec["order"], spec["has_lengths"] = order, has_lengths
 
 
@@ -95,8 +97,10 @@ class Lowering:
     initial_gradients : for each cell (B, padded units) arrays, one or two, if wanted
     """
 
-    def __init__(self, plan: Plan, rows: int, inputs: Array, lengths: Array, gradients: Array) -> None:
-        self.plan, self.rows, self.lengths = plan, rows, lengths
+    def __init__(
+        self, plan: Plan, rows: int, workspace: Workspace, inputs: Array, lengths: Array, gradients: Array
+    ) -> None:
+        self.plan, self.rows, self.workspace, self.lengths = plan, rows, workspace, lengths
         self.lanes = LANES_OF[plan.network.dtype]
         network, training = plan.network, plan.training
         self.trains = training is not None
@@ -110,7 +114,7 @@ class Lowering:
         self.ids: Array | None = inputs if network.takes_ids else None
         self.input_gradient: Array | None = None
         if training is not None and training.wants_inputs:
-            self.input_gradient = plan.zeros(plan.steps * rows * self.padded(network.input_size))
+            self.input_gradient = self.zeros(plan.steps * rows * self.padded(network.input_size))
         size = network.input_size
         self.signal = Signal(inputs, size, size, 0, False, True, self.input_gradient, EVERY)
         views = network.views(gradients) if self.trains else [{} for _ in network.layers]
@@ -153,7 +157,7 @@ class Lowering:
             return None, WHOLE
         whole = WHOLE if not self.joint or self.is_last or not sequences else WINDOW
         steps = 1 if not sequences else self.plan.capacity if whole else self.plan.window
-        buffer = self.plan.zeros(steps * self.rows * stride)
+        buffer = self.zeros(steps * self.rows * stride)
         if whole and sequences and not self.is_last:
             self.plan.add_clearing(buffer)
         return buffer, whole
@@ -163,6 +167,10 @@ class Lowering:
     def padded(self, columns: int) -> int:
         """Return ``columns`` rounded up to whole vectors."""
         return padded(columns, self.lanes)
+
+    def zeros(self, count: int) -> Array:
+        """Return a buffer of ``count`` numbers that only this shard, or the thread that has it, uses."""
+        return self.workspace.zeros(count, self.plan.network.dtype)
 
     def _pack(self, name: str, count: int) -> dict[str, Array]:
         """Return the buffer for a packed weight, all shards' together."""
@@ -176,8 +184,8 @@ class Lowering:
         fields: dict[str, Any] = {
             "steps": plan.steps, "sequences": signal.sequences, "is_top": self.is_top, "trains": self.trains,
             "pack": pack.address(dtype), "product": product.address(dtype),
-            "row_product": row_product.address(dtype), "nothing": plan.nothing,
-            "input_size": signal.size,
+            "row_product": row_product.address(dtype), "joined_product": joined_product.address(dtype),
+            "nothing": plan.nothing, "input_size": signal.size,
             "input": signal.buffer, "input_stride": signal.stride, "input_first": signal.first,
             "input_moves": signal.moves,
         }  # fmt: skip
@@ -190,7 +198,7 @@ class Lowering:
     def _local(self, size: int, needed: bool = True) -> tuple[dict[str, Any], Signal]:
         """Return the fields of a layer that treats every step alike, and the signal that it hands on."""
         stride, sequences = self.padded(size), self.signal.sequences
-        output = self.plan.zeros((self.plan.capacity if sequences else 1) * self.rows * stride)
+        output = self.zeros((self.plan.capacity if sequences else 1) * self.rows * stride)
         gradient, whole = self._gradient(stride, sequences, needed)
         fields = self._signals() | {"output": output, "output_stride": stride, "whole_d_output": whole}
         if gradient is not None:
@@ -296,7 +304,7 @@ class Lowering:
         if self.ids is not None:
             fields["ids"] = self.ids
             if self.drops and layer.dropout:
-                fields["id_scale"] = plan.zeros(plan.capacity * self.rows)
+                fields["id_scale"] = self.zeros(plan.capacity * self.rows)
                 odds = self._odds(layer.dropout, stream)
                 spec = plan.spec(dropout.MASK, ids=self.ids, target=fields["id_scale"], **odds)
                 plan.add("read", dropout.mask_begin, spec)
@@ -307,7 +315,7 @@ class Lowering:
             self.is_top, self.is_last = is_top, is_last
         fields |= self._tapes(cell)
         if self.drops and layer.recurrent_dropout:
-            fields |= {"mask": plan.zeros(self.rows * width), "masked": plan.zeros(plan.capacity * self.rows * width)}
+            fields |= {"mask": self.zeros(self.rows * width), "masked": self.zeros(plan.capacity * self.rows * width)}
             odds = self._odds(layer.recurrent_dropout, stream + 1)
             plan.add(
                 "begin",
@@ -357,31 +365,45 @@ class Lowering:
             "packed_bias": self.padded(columns),
             "packed_recurrent_bias": self.padded(units),
         }
-        if self.ids is None:
+        if self._joins(layer, fields):
+            sizes["packed_joined"] = (inputs + units) * self.padded(columns)
+            del sizes["packed_recurrent"]
+        elif self.ids is None:
             sizes["packed_kernel"] = inputs * self.padded(columns)
-            if self.signal.gradient is not None:
-                sizes["packed_kernel_back"] = columns * self.padded(inputs)
+        if self.ids is None and self.signal.gradient is not None:
+            sizes["packed_kernel_back"] = columns * self.padded(inputs)
         if self.trains:
             sizes["packed_recurrent_back"] = columns * self.padded(units)
         for name, size in sizes.items():
             fields[name] = self._pack(prefix + name, size)[prefix + name]
         return fields
 
+    def _joins(self, layer: Unidirectional, weights: dict[str, Any]) -> bool:
+        """Whether one product a step takes input and state together: where both are short and the rows several.
+
+        This must not depend on the threads.
+        """
+        below = address(weights["kernel"]) + weights["kernel"].nbytes == address(weights["recurrent_kernel"])
+        return (
+            self.ids is None and layer.kind != "gru" and below and self.rows >= ROW_UNIT
+            and not outgrows_cache(layer, self.plan.network.dtype) and self.signal.size + layer.units <= BLOCK
+        )  # fmt: skip
+
     def _tapes(self, cell: Cell) -> dict[str, Any]:
         """Buffers for a cell's states and gates."""
         plan, layer, rows = self.plan, cell.layer, self.rows
         width = self.padded(layer.units)
-        h = plan.zeros((plan.capacity + 1) * rows * width)
+        h = self.zeros((plan.capacity + 1) * rows * width)
         stored = plan.segments * rows * width if plan.capacity < plan.steps else 0
-        fields: dict[str, Any] = {"h": h, "stored": plan.zeros(stored)}
+        fields: dict[str, Any] = {"h": h, "stored": self.zeros(stored)}
         if layer.gates == 1:
             return fields | {"z": h, "z_stride": width, "z_first": 0 if cell.reads_backwards else 1}
         stride = self._gate_stride(layer.units)
         kept = plan.capacity * rows if self.trains else max(BLOCK, rows)
-        fields |= {"z": plan.zeros(kept * stride), "z_stride": stride}
+        fields |= {"z": self.zeros(kept * stride), "z_stride": stride}
         if layer.state_arrays == 2:
-            fields["cell"] = plan.zeros((plan.capacity + 1 if self.trains else 1) * rows * width)
-            fields["stored_cell"] = plan.zeros(stored)
+            fields["cell"] = self.zeros((plan.capacity + 1 if self.trains else 1) * rows * width)
+            fields["stored_cell"] = self.zeros(stored)
         return fields
 
     def _gate_stride(self, units: int) -> int:
@@ -394,14 +416,14 @@ class Lowering:
         width = self.padded(layer.units)
         stride = width if layer.gates == 1 else self._gate_stride(layer.units)
         fields: dict[str, Any] = {
-            "carry": plan.zeros(2 * rows * width), "d_z": plan.zeros(plan.window * rows * stride), "d_stride": stride,
+            "carry": self.zeros(2 * rows * width), "d_z": self.zeros(plan.window * rows * stride), "d_stride": stride,
         }  # fmt: skip
         if layer.state_arrays == 2:
-            fields["carry_cell"] = plan.zeros(rows * width)
+            fields["carry_cell"] = self.zeros(rows * width)
         if layer.kind == "gru":
-            fields["pulled"] = plan.zeros(rows * width)
+            fields["pulled"] = self.zeros(rows * width)
         if plan.training is not None and plan.training.wants_initial:
-            wanted = [plan.zeros(rows * width) for _ in range(layer.state_arrays)]
+            wanted = [self.zeros(rows * width) for _ in range(layer.state_arrays)]
             self.initial_gradients.append(wanted)
             fields |= {"wants_d_initial": 1} | dict(zip(("d_initial", "d_initial_cell"), wanted, strict=False))
         return fields

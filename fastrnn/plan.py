@@ -23,7 +23,7 @@ from fastrnn.kernels.vector import LANES_OF
 from fastrnn.layers import Unidirectional
 from fastrnn.locks import Lock
 from fastrnn.lowering import Back, Lowering
-from fastrnn.memory import address, zeros
+from fastrnn.memory import Workspace, address, zeros
 from fastrnn.network import Network
 from fastrnn.optimizers import Optimizer
 from fastrnn.team import Team
@@ -34,7 +34,7 @@ Array = NDArray[Any]
 SHARED = ("weigh", "pack", "change", "end")
 OWN = ("begin", "clear", "keep", "recall", "read", "forward", "error", "back")
 """The phases of a minibatch as a whole and those of each shard; see :data:`fastrnn.kernels.driver.JOB`."""
-WINDOW_ROWS = 1024
+WINDOW_ROWS = 512
 """Rows times steps of a backward window: enough terms for the weight gradients' products to run at full speed."""
 
 
@@ -150,7 +150,11 @@ class Plan:
         return record
 
     def add(self, phase: str, operation: Operation, spec: Array, *, meet: bool = False) -> None:
-        """Append an operation to a phase; after it all threads ``meet``, if that is so."""
+        """Append an operation to a phase; after it all threads ``meet``, if that is so.
+
+        Where a layer's threads share out units, each reads all rows of what lies beneath and above it.
+        """
+        meet = meet or (self.splits and phase in ("read", "forward", "error"))
         self._phases[phase].append([operation.address(self.network.dtype), address(spec), int(meet)])
 
     def add_clearing(self, buffer: Array) -> None:
@@ -164,7 +168,7 @@ class Plan:
         begin = len(operations)
         for layer in layers:
             if layer.begin is not None:
-                self.add("back", layer.begin, layer.spec)
+                self.add("back", layer.begin, layer.spec, meet=self.splits)
         back = len(operations)
         for layer in layers:
             if layer.backward is not None:
@@ -192,8 +196,9 @@ class Plan:
         network, training, count = self.network, self.training, self.network.flat.size
         self._barrier = zeros(16, np.int64)
         self.splits = any(self.splits_units(cell.layer) for cell in network.cells)
-        widest = max(*network.widths, *(4 * cell.layer.units for cell in network.cells))
-        self.nothing = self.zeros(padded(widest, LANES_OF[network.dtype]))
+        self._widest = max(*network.widths, *(4 * cell.layer.units for cell in network.cells))
+        self.nothing = self.zeros(padded(self._widest, LANES_OF[network.dtype]))
+        self._workspaces: dict[int, Workspace] = {}
         self._reads: list[Array] = []
         self._losses: list[Array] = []
         self._emits: list[list[Array]] = []
@@ -211,14 +216,25 @@ class Plan:
             self.update.build(training.optimizer)
         self.add("end", batch.batch_total, self._reads[0], meet=True)
 
+    def _workspace(self, shard: int) -> Workspace:
+        """Return the buffers for a shard: its thread's, as long as nothing must outlast the shard's turn."""
+        online = self.training is not None and self.training.online
+        if online or self.carry_state:
+            return Workspace()
+        thread = next(t for t in range(self.threads) if shard < self.shards * (t + 1) // self.threads)
+        workspace = self._workspaces.setdefault(thread, Workspace())
+        workspace.rewind()
+        return workspace
+
     def _build_shard(self, gradients: Array, emits: bool) -> Lowering:
         """Add a shard's operations and make its buffers."""
         network, training, rows = self.network, self.training, self.shard_rows
+        workspace = self._workspace(len(self._tables) - 1)
         if network.takes_ids:
-            inputs = zeros(self.capacity * rows, np.int64)
+            inputs = workspace.zeros(self.capacity * rows, np.int64)
         else:
-            inputs = self.zeros(self.capacity * rows * network.input_size)
-        lengths, weights = zeros(rows, np.int64), zeros(rows, np.float64)
+            inputs = workspace.zeros(self.capacity * rows * network.input_size, network.dtype)
+        lengths, weights = workspace.zeros(rows, np.int64), workspace.zeros(rows, np.float64)
         fields: dict[str, Any] = {
             "steps": self.steps, "capacity": self.rows, "columns": len(self._codes),
             "batch_lengths": lengths, "batch_weight": weights, "row_totals": self._row_totals, "totals": self.totals,
@@ -232,7 +248,7 @@ class Plan:
         self.add("read", batch.batch_read, read, meet=self.splits)
         if training is not None:
             self.update.clear(gradients)
-        lowered = Lowering(self, rows, inputs, lengths, gradients)
+        lowered = Lowering(self, rows, workspace, inputs, lengths, gradients)
         if len(self._codes):
             output = lowered.output
             loss = self.spec(
@@ -292,7 +308,7 @@ class Plan:
         )  # fmt: skip
         self._calls = []
         for thread in range(self.threads):
-            scratch = self.zeros(scratch_size(LANES_OF[self.network.dtype]))
+            scratch = self.zeros(scratch_size(LANES_OF[self.network.dtype], self._widest, self.steps * self.shard_rows))
             self._calls.append(
                 self.spec(CALL, member=thread, team=self.threads, scratch=scratch, barrier=self._barrier)
             )

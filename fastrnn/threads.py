@@ -22,7 +22,7 @@ SHARD_ROWS = 16
 
 
 SPLIT_BYTES = 2**19
-"""Size of a recurrent kernel from which threads share out its columns."""
+"""Size of a recurrent kernel from which threads share out its columns and inputs have products of their own."""
 
 
 def shards_of(network: Network, rows: int, steps: int) -> int:
@@ -41,6 +41,11 @@ def _is_light(network: Network, rows: int, steps: int) -> bool:
     return 8 * -(-rows // SHARD_ROWS) * network.flat.size <= rows * steps * numbers
 
 
+def outgrows_cache(layer: Unidirectional, dtype: str) -> bool:
+    """Whether a layer's recurrent kernel takes more than its share of the second cache level."""
+    return layer.gates * layer.units**2 * np.dtype(dtype).itemsize > SPLIT_BYTES
+
+
 def splits_units(layer: Unidirectional, dtype: str, threads: int) -> bool:
     """Whether threads that work on one minibatch share out a layer's units instead of its rows.
 
@@ -48,8 +53,7 @@ def splits_units(layer: Unidirectional, dtype: str, threads: int) -> bool:
     a meeting a step. Units are shared out in whole vectors.
     """
     lanes = LANES_OF[dtype]
-    size = layer.gates * layer.units**2 * np.dtype(dtype).itemsize
-    return layer.units % lanes == 0 and layer.units // lanes >= 2 * threads and size > SPLIT_BYTES
+    return layer.units % lanes == 0 and layer.units // lanes >= 2 * threads and outgrows_cache(layer, dtype)
 
 
 def _step_work(network: Network) -> int:

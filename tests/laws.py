@@ -1,6 +1,6 @@
 """What the law tests share: a model with its data, drawn from a seed, and how near two results must be."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,9 @@ import fastrnn as fr
 
 Array = NDArray[Any]
 DTYPES = ("float32", "float64")
+FORWARDS = ("simple_rnn", "lstm", "gru", "gru_reset_before")
+"""Kinds of stacks that read forwards; see `make_layer`."""
+KINDS = (*FORWARDS, "bidirectional", "backwards")
 ROUNDING = {"float32": 1e-5, "float64": 1e-12}
 """How far two orders of the same sums may lie apart, relative to the largest number."""
 
@@ -26,21 +29,61 @@ class Batch(NamedTuple):
         return self.model.gradients(self.x[rows], self.y[rows], wants=("x", "initial_state"), **arguments)
 
 
+def make_layer(
+    kind: str, units: int, activation: str = "tanh", every_step: bool = True, place: int = 0, **options: Any
+) -> Any:
+    """Return a recurrent layer: one of `FORWARDS`, or another cell at every place of a stack that reads backwards."""
+    inner = FORWARDS[(place + 1) % 4]
+    if kind == "bidirectional":
+        mode = ("concat", "sum", "mul", "ave")[place % 4]
+        return fr.Bidirectional(make_layer(inner, units, activation, every_step, **options), mode)
+    if kind == "backwards":
+        return make_layer(inner, units, activation, every_step, go_backwards=True, **options)
+    if kind == "simple_rnn":
+        return fr.SimpleRNN(units, activation, return_sequences=every_step, **options)
+    if kind == "lstm":
+        return fr.LSTM(units, activation, return_sequences=every_step, **options)
+    return fr.GRU(units, activation, reset_after=kind == "gru", return_sequences=every_step, **options)
+
+
 def make_batch(
-    dtype: str, *, every_step: bool = True, units: tuple[int, ...] = (6, 9), N: int = 11, T: int = 8, seed: int = 0
+    dtype: str,
+    kind: str = "simple_rnn",
+    *,
+    every_step: bool = True,
+    units: tuple[int, ...] = (6, 9),
+    N: int = 11,
+    T: int = 8,
+    seed: int = 0,
 ) -> Batch:
     """Return a stack of recurrent layers (tanh and sigmoid in turn) under a dense one; 3 inputs, 2 outputs, random."""
     rng = np.random.default_rng(seed)
     activations = ("tanh", "sigmoid")
-    stack: list[Any] = [
-        fr.SimpleRNN(size, activations[i % 2], return_sequences=every_step or i + 1 < len(units))
-        for i, size in enumerate(units)
+    stack = [
+        make_layer(kind, size, activations[i % 2], every_step or i + 1 < len(units), i) for i, size in enumerate(units)
     ]
     model = fr.Sequential([*stack, fr.Dense(2)], input_size=3, dtype=dtype)
     model.set_weights([rng.uniform(-0.5, 0.5, weight.shape) for weight in model.get_weights()])
     x = rng.standard_normal((N, T, 3)).astype(dtype)
     y = rng.standard_normal((N, T, 2) if every_step else (N, 2)).astype(dtype)
     return Batch(model, x, y)
+
+
+def make_states(model: fr.Sequential, rows: int, seed: int = 0) -> Any:
+    """Return random initial states in the form that a model takes."""
+    rng = np.random.default_rng(seed)
+    states = [
+        tuple(rng.uniform(-1, 1, (rows, size)).astype(model.dtype) for size in sizes) for sizes in model.state_sizes
+    ]
+    entries = [state if len(state) > 1 else state[0] for state in states]
+    return entries if len(entries) > 1 else entries[0]
+
+
+def each(function: Callable[[Array], Any], states: Any) -> Any:
+    """Apply a function to every array of states, whatever their form."""
+    if isinstance(states, list | tuple):
+        return type(states)(each(function, state) for state in states)
+    return function(states)
 
 
 def copy_of(model: fr.Sequential) -> fr.Sequential:
@@ -67,5 +110,5 @@ def assert_near(got: Any, wanted: Any, scale: float = 0.0) -> None:
 
 
 def flat(values: Iterable[Any]) -> list[Array]:
-    """Return the arrays of a list that may hold lists of arrays."""
-    return [array for value in values for array in (value if isinstance(value, list) else [value])]
+    """Return the arrays of a list that may hold lists and tuples of arrays."""
+    return [a for value in values for a in (flat(value) if isinstance(value, list | tuple) else [value])]

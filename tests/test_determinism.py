@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from tests.laws import flat, make_layer
 
 
 class Run(NamedTuple):
-    """A fit: N sequences of T steps in minibatches of B; units of the recurrent layers; the trainer's settings."""
+    """A fit: N sequences of T steps in minibatches of B; units of the recurrent layers; the trainer's settings.
+
+    ``kind`` is that of `tests.laws.make_layer`; ``ids``: "embedding" or "one_hot" for ids below I; ``drops``: dropout.
+    """
 
     N: int
     B: int
@@ -25,6 +29,15 @@ class Run(NamedTuple):
     every_step: bool = False
     lengths: bool = False
     trainer: dict[str, Any] = {}  # noqa: RUF012
+    kind: str = "simple_rnn"
+    ids: str = ""
+    drops: bool = False
+
+    @property
+    def name(self) -> str:
+        """What names the run in a test report."""
+        words = [self.kind, f"N{self.N}-B{self.B}-T{self.T}-I{self.I}-H{self.units}", self.ids, "drops" * self.drops]
+        return "-".join(word for word in words if word)
 
 
 ONLINE = {"tbptt": (3, 5), "tbptt_update": "chunk", "optimizer": fr.SGD(0.05, momentum=0.9)}
@@ -36,18 +49,40 @@ RUNS = (
     Run(70, 33, 11, 5, (18, 9), every_step=True, trainer=ONLINE),
     Run(90, 70, 25, 9, (50,), lengths=True, trainer={"clip_norm": 0.1, "loss": "mae"}),
     Run(64, 64, 40, 3, (70,), every_step=True, trainer={"tbptt": (7, 11)}),
+    Run(13, 2, 8, 3, (5, 6), kind="lstm", drops=True),
+    Run(70, 33, 31, 5, (18, 9), every_step=True, lengths=True, kind="lstm", drops=True),
+    Run(64, 64, 40, 9, (20,), every_step=True, trainer=ONLINE, kind="lstm", ids="one_hot", drops=True),
+    Run(40, 17, 10, 1, (33, 20), lengths=True, trainer={"clip_norm": 0.05}, kind="gru"),
+    Run(70, 33, 31, 11, (18,), trainer={"recompute": "sqrt"}, kind="gru", ids="embedding", drops=True),
+    Run(70, 33, 31, 5, (18, 9), every_step=True, lengths=True, kind="gru_reset_before", drops=True),
+    Run(23, 7, 12, 2, (13, 5), every_step=True, lengths=True, trainer={"clip_norm": 0.1}, kind="bidirectional"),
+    Run(70, 33, 31, 11, (18, 9), trainer={"tbptt": (7, 5)}, kind="bidirectional", ids="one_hot", drops=True),
+    Run(70, 33, 31, 5, (17, 6), every_step=True, lengths=True, kind="backwards", drops=True),
 )
-"""Minibatches of 1 to 70 rows, sizes on and off multiples of 4; threads without rows or with uneven shares."""
+"""Minibatches of 1 to 70 rows, sizes on and off multiples of 4; threads without rows or with uneven shares.
+
+Threads that share out units are tested in `tests.test_splits`.
+"""
 
 
 def build(run: Run, dtype: str, threads: int) -> tuple[fr.Trainer, dict[str, Any]]:
     """Return the trainer of a run and its data."""
     rng = np.random.default_rng(run.N)
-    stack: list[Any] = [fr.SimpleRNN(size, return_sequences=True) for size in run.units[:-1]]
-    stack += [fr.SimpleRNN(run.units[-1], return_sequences=run.every_step), fr.Dense(2)]
-    model = fr.Sequential(stack, dtype=dtype, seed=3)
+    options = {"dropout": 0.2, "recurrent_dropout": 0.3} if run.drops else {}
+    below = {"": [], "embedding": [fr.Embedding(run.I, 6)], "one_hot": [fr.OneHot(run.I)]}[run.ids]
+    last = len(run.units) - 1
+    cells = [
+        make_layer(run.kind, size, every_step=run.every_step or i < last, place=i, **options)
+        for i, size in enumerate(run.units)
+    ]
+    above = [fr.Dropout(0.1)] if run.drops else []
+    model = fr.Sequential([*below, *cells, *above, fr.Dense(2)], dtype=dtype, seed=3)
+    if run.ids:
+        x: Any = rng.integers(0, run.I, (run.N, run.T))
+    else:
+        x = rng.standard_normal((run.N, run.T, run.I)).astype(dtype)
     data = {
-        "x": rng.standard_normal((run.N, run.T, run.I)).astype(dtype),
+        "x": x,
         "y": rng.standard_normal((run.N, *([run.T] if run.every_step else []), 2)).astype(dtype),
         "lengths": rng.integers(0, run.T + 1, run.N) if run.lengths else None,
     }
@@ -61,8 +96,7 @@ def fingerprint(run: Run, dtype: str, threads: int) -> str:
     figures = trainer.evaluate(**data)
     outputs = trainer.model.predict(data["x"], data["lengths"], return_state=True, batch_size=run.B, threads=threads)
     digest = hashlib.sha256(repr((history.history, figures)).encode())
-    states = outputs[1] if isinstance(outputs[1], list) else [outputs[1]]
-    for array in (*trainer.model.get_weights(), outputs[0], *states):
+    for array in flat([trainer.model.get_weights(), outputs]):
         assert np.isfinite(array).all()
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -74,7 +108,7 @@ def fingerprints() -> list[str]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"N{run.N}-B{run.B}-T{run.T}-I{run.I}-H{run.units}")
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_threads_change_no_bit(run: Run, dtype: str) -> None:
     alone = fingerprint(run, dtype, 1)
     assert [fingerprint(run, dtype, threads) for threads in (1, 2, 3, 5)] == [alone] * 4
@@ -130,7 +164,7 @@ def test_predictions_of_one_model_from_several_threads_at_once() -> None:
 
 
 def test_models_may_be_trained_in_several_threads_at_once() -> None:
-    runs = [(run, dtype, 2) for run in RUNS[:4] for dtype in ("float32", "float64")]
+    runs = [(run, dtype, 2) for run in RUNS[:4] + RUNS[7:14:3] for dtype in ("float32", "float64")]
     expected = [fingerprint(*run) for run in runs]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda run: fingerprint(*run), runs)) == expected

@@ -9,16 +9,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fastrnn as fr
-from tests.laws import DTYPES, Batch, assert_near, copy_of, flat, make_batch
+from tests.laws import DTYPES, FORWARDS, KINDS, Batch, assert_near, copy_of, each, flat, make_batch, make_states
 
 pytestmark = pytest.mark.parametrize("dtype", DTYPES)
+all_kinds = pytest.mark.parametrize("kind", KINDS)
+forwards = pytest.mark.parametrize("kind", FORWARDS)
 both_forms = pytest.mark.parametrize("every_step", [False, True], ids=["last", "sequences"])
+RAGGED = np.array([0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1])
+"""Lengths of eleven rows, none of the whole eight steps."""
 
 
+@forwards
 @settings(max_examples=20)
 @given(cut=st.integers(1, 7), seed=st.integers(0, 99))
-def test_splitting_a_window_and_carrying_the_state_is_the_whole(dtype: str, cut: int, seed: int) -> None:
-    model, x, _ = make_batch(dtype, seed=seed)
+def test_splitting_a_window_and_carrying_the_state_is_the_whole(dtype: str, kind: str, cut: int, seed: int) -> None:
+    model, x, _ = make_batch(dtype, kind, seed=seed)
     whole, whole_state = model.predict(x, return_state=True)
     first, state = model.predict(x[:, :cut], return_state=True)
     second, state = model.predict(x[:, cut:], initial_state=state, return_state=True)
@@ -26,8 +31,9 @@ def test_splitting_a_window_and_carrying_the_state_is_the_whole(dtype: str, cut:
     assert_near(state, whole_state)
 
 
-def test_a_stream_is_the_whole_step_by_step(dtype: str) -> None:
-    model, x, _ = make_batch(dtype)
+@forwards
+def test_a_stream_is_the_whole_step_by_step(dtype: str, kind: str) -> None:
+    model, x, _ = make_batch(dtype, kind)
     whole, whole_state = model.predict(x, return_state=True)
     stream = model.stream(batch=len(x))
     for _ in range(2):
@@ -37,35 +43,38 @@ def test_a_stream_is_the_whole_step_by_step(dtype: str) -> None:
         stream.reset()
 
 
-def test_a_stream_can_go_on_from_a_final_state(dtype: str) -> None:
-    model, x, _ = make_batch(dtype, units=(5,))
+@forwards
+def test_a_stream_can_go_on_from_a_final_state(dtype: str, kind: str) -> None:
+    model, x, _ = make_batch(dtype, kind, units=(5,))
     _, state = model.predict(x[:, :-1], return_state=True)
     stream = model.stream(batch=len(x))
     stream.state = state
     assert_near(stream.step(x[:, -1]), model.predict(x)[:, -1])
 
 
+@all_kinds
 @both_forms
 @settings(max_examples=20)
 @given(order=st.permutations(range(11)))
-def test_permuting_the_batch_permutes_the_result(dtype: str, every_step: bool, order: list[int]) -> None:
-    batch = make_batch(dtype, every_step=every_step)
+def test_permuting_the_batch_permutes_the_result(dtype: str, kind: str, every_step: bool, order: list[int]) -> None:
+    batch = make_batch(dtype, kind, every_step=every_step)
     lengths, weights = np.arange(11) % 9, np.arange(11) % 4 + 1.0
     y, states = batch.model.predict(batch.x, lengths, return_state=True)
     permuted, permuted_states = batch.model.predict(batch.x[order], lengths[order], return_state=True)
     assert_near(permuted, y[order])
-    assert_near(permuted_states, [state[order] for state in states])
+    assert_near(permuted_states, each(lambda state: state[order], states))
     loss, gradients = batch.gradients(lengths=lengths, sample_weight=weights)
     permuted_loss, permuted_gradients = batch.gradients(order, lengths=lengths[order], sample_weight=weights[order])
     assert permuted_loss == pytest.approx(loss, rel=1e-6 if dtype == "float32" else 1e-12)
     gradients["x"] = gradients["x"][order]
-    gradients["initial_state"] = [state[order] for state in gradients["initial_state"]]
+    gradients["initial_state"] = each(lambda state: state[order], gradients["initial_state"])
     assert_near(permuted_gradients, gradients)
 
 
+@all_kinds
 @both_forms
-def test_a_batch_of_one_is_a_slice(dtype: str, every_step: bool) -> None:
-    batch = make_batch(dtype, every_step=every_step)
+def test_a_batch_of_one_is_a_slice(dtype: str, kind: str, every_step: bool) -> None:
+    batch = make_batch(dtype, kind, every_step=every_step)
     whole, states = batch.model.predict(batch.x, return_state=True)
     loss, gradients = batch.gradients()
     losses, sums = (
@@ -76,7 +85,7 @@ def test_a_batch_of_one_is_a_slice(dtype: str, every_step: bool) -> None:
         one = slice(row, row + 1)
         y, own_states = batch.model.predict(batch.x[one], return_state=True)
         assert_near(y, whole[one])
-        assert_near(own_states, [state[one] for state in states])
+        assert_near(own_states, each(lambda state, one=one: state[one], states))
         own_loss, own = batch.gradients(one)
         losses.append(own_loss)
         assert_near(own["x"] / len(batch.x), gradients["x"][one], scale=float(np.abs(gradients["x"]).max()))
@@ -86,24 +95,25 @@ def test_a_batch_of_one_is_a_slice(dtype: str, every_step: bool) -> None:
     assert_near({name: gradients[name] for name in sums}, sums)
 
 
+@all_kinds
 @both_forms
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 8, 11, 100])
-def test_the_batch_size_of_predict_does_not_matter(dtype: str, every_step: bool, batch_size: int) -> None:
-    model, x, _ = make_batch(dtype, every_step=every_step)
+def test_the_batch_size_of_predict_does_not_matter(dtype: str, kind: str, every_step: bool, batch_size: int) -> None:
+    model, x, _ = make_batch(dtype, kind, every_step=every_step)
     lengths = np.arange(11) % 9
-    initial = [np.full((11, *size), 0.3) for size in model.state_sizes]
+    initial = make_states(model, len(x))
     expected = model.predict(x, lengths, initial, return_state=True)
     assert_near(model.predict(x, lengths, initial, return_state=True, batch_size=batch_size), expected)
 
 
+@all_kinds
 @both_forms
 @pytest.mark.parametrize("tbptt", [None, (2, 3), (3, 1), 4])
-def test_padding_changes_nothing(dtype: str, every_step: bool, tbptt: Any) -> None:
-    """Garbage behind the end of every row, and more or fewer steps of it, leave outputs, loss and gradients alone."""
-    batch = make_batch(dtype, every_step=every_step)
-    N, T, _ = batch.x.shape
-    lengths = np.array([0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1])
-    inside = np.arange(T) < lengths[:, None]
+def test_padding_changes_nothing(dtype: str, kind: str, every_step: bool, tbptt: Any) -> None:
+    """Garbage behind the end of every row leaves outputs, loss and gradients alone, to the bit."""
+    batch = make_batch(dtype, kind, every_step=every_step)
+    lengths = RAGGED
+    inside = np.arange(batch.x.shape[1]) < lengths[:, None]
     garbage = batch.x.copy()
     garbage[~inside] = 1e4
     noise = batch.y.copy()
@@ -120,34 +130,52 @@ def test_padding_changes_nothing(dtype: str, every_step: bool, tbptt: Any) -> No
     assert not gradients["x"][~inside].any()
     y = batch.model.predict(batch.x, lengths)
     assert_array_equal(batch.model.predict(garbage, lengths), y)
-    # Five steps are enough for the longest row.
+
+
+@all_kinds
+@both_forms
+@pytest.mark.parametrize("tbptt", [None, (2, 3), (3, 1), 4])
+def test_the_number_of_padded_steps_does_not_matter(dtype: str, kind: str, every_step: bool, tbptt: Any) -> None:
+    """Five steps are enough for the longest row."""
+    batch = make_batch(dtype, kind, every_step=every_step)
+    if kind not in FORWARDS:
+        tbptt = None  # a cell that reads backwards cuts its pieces from the last step on
+    loss, gradients = batch.gradients(lengths=RAGGED, tbptt=tbptt)
     short = Batch(batch.model, batch.x[:, :5], batch.y[:, :5] if every_step else batch.y)
-    short_loss, short_gradients = short.gradients(lengths=lengths, tbptt=tbptt)
+    short_loss, short_gradients = short.gradients(lengths=RAGGED, tbptt=tbptt)
     assert short_loss == pytest.approx(loss, rel=1e-6 if dtype == "float32" else 1e-12)
     gradients["x"] = gradients["x"][:, :5]
     assert_near(short_gradients, gradients)
-    # A row by itself, without padding.
-    for row in range(N):
-        if lengths[row]:
-            alone = batch.model.predict(batch.x[row : row + 1, : lengths[row]])
-            wanted = y[row : row + 1, : lengths[row]] if every_step else y[row : row + 1]
-            assert_near(alone, wanted)
 
 
-def test_steps_behind_the_end_repeat_the_last_output(dtype: str) -> None:
-    model, x, _ = make_batch(dtype)
+@all_kinds
+@both_forms
+def test_a_padded_row_is_the_row_by_itself(dtype: str, kind: str, every_step: bool) -> None:
+    model, x, _ = make_batch(dtype, kind, every_step=every_step)
+    y, states = model.predict(x, RAGGED, return_state=True)
+    for row in range(1, len(x)):
+        one, length = slice(row, row + 1), RAGGED[row]
+        alone, own_states = model.predict(x[one, :length], return_state=True)
+        assert_near(alone, y[one, :length] if every_step else y[one])
+        assert_near(own_states, each(lambda state, one=one: state[one], states))
+
+
+@forwards
+def test_steps_behind_the_end_repeat_the_last_output(dtype: str, kind: str) -> None:
+    model, x, _ = make_batch(dtype, kind)
     lengths = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 1])
     y, states = model.predict(x, lengths, return_state=True)
     for row, length in enumerate(lengths):
         assert_array_equal(y[row, length:], np.broadcast_to(y[row, max(length - 1, 0)], y[row, length:].shape))
-    for state in states:
+    for state in flat(states):
         assert not state[0].any()
 
 
+@all_kinds
 @both_forms
 @pytest.mark.parametrize("loss", ["mse", "mae"])
-def test_no_error_gives_no_gradient(dtype: str, every_step: bool, loss: str) -> None:
-    batch = make_batch(dtype, every_step=every_step)
+def test_no_error_gives_no_gradient(dtype: str, kind: str, every_step: bool, loss: str) -> None:
+    batch = make_batch(dtype, kind, every_step=every_step)
     perfect = batch._replace(y=batch.model.predict(batch.x))
     value, gradients = perfect.gradients(loss=loss)
     assert value == 0.0
@@ -158,17 +186,19 @@ def test_no_error_gives_no_gradient(dtype: str, every_step: bool, loss: str) -> 
 @pytest.mark.parametrize(
     "nothing", [{"sample_weight": np.zeros(11)}, {"lengths": np.zeros(11, int)}], ids=["weights", "lengths"]
 )
+@all_kinds
 def test_where_nothing_counts_loss_and_gradients_are_zero(
-    dtype: str, every_step: bool, nothing: dict[str, Any]
+    dtype: str, kind: str, every_step: bool, nothing: dict[str, Any]
 ) -> None:
-    value, gradients = make_batch(dtype, every_step=every_step).gradients(**nothing)
+    value, gradients = make_batch(dtype, kind, every_step=every_step).gradients(**nothing)
     assert value == 0.0
     assert not any(array.any() for array in flat(gradients.values()))
 
 
+@all_kinds
 @both_forms
-def test_weight_zero_leaves_a_row_out_and_weight_two_takes_it_twice(dtype: str, every_step: bool) -> None:
-    batch = make_batch(dtype, every_step=every_step)
+def test_weight_zero_leaves_a_row_out_and_weight_two_takes_it_twice(dtype: str, kind: str, every_step: bool) -> None:
+    batch = make_batch(dtype, kind, every_step=every_step)
     lengths = np.array([8, 7, 6, 5, 4, 3, 2, 1, 8, 8, 8])
     weights = np.array([1, 0, 2, 1, 1, 0, 1, 3, 1, 2, 0])
     rows = np.repeat(np.arange(11), weights)
@@ -180,9 +210,10 @@ def test_weight_zero_leaves_a_row_out_and_weight_two_takes_it_twice(dtype: str, 
     assert not weighted["x"][weights == 0].any()
 
 
+@all_kinds
 @both_forms
-def test_only_the_ratio_of_weights_matters(dtype: str, every_step: bool) -> None:
-    batch = make_batch(dtype, every_step=every_step)
+def test_only_the_ratio_of_weights_matters(dtype: str, kind: str, every_step: bool) -> None:
+    batch = make_batch(dtype, kind, every_step=every_step)
     weights = np.linspace(0.5, 2.0, 11)
     loss, gradients = batch.gradients(sample_weight=weights)
     other_loss, other = batch.gradients(sample_weight=weights * 4.0)
@@ -190,34 +221,40 @@ def test_only_the_ratio_of_weights_matters(dtype: str, every_step: bool) -> None
     assert_near(other, gradients)
 
 
+@all_kinds
 @both_forms
 @pytest.mark.parametrize("tbptt", [8, 9, (8, 8), (8, 100), (100, 8), (100, 100)])
-def test_truncation_beyond_the_sequence_is_full_back_propagation(dtype: str, every_step: bool, tbptt: Any) -> None:
-    batch = make_batch(dtype, every_step=every_step)
+def test_truncation_beyond_the_sequence_is_full_back_propagation(
+    dtype: str, kind: str, every_step: bool, tbptt: Any
+) -> None:
+    batch = make_batch(dtype, kind, every_step=every_step)
     loss, full = batch.gradients()
     truncated_loss, truncated = batch.gradients(tbptt=tbptt)
     assert truncated_loss == loss
     assert_near(truncated, full)
 
 
-def test_truncation_of_short_pieces_with_long_memory_is_full_back_propagation(dtype: str) -> None:
+@all_kinds
+def test_truncation_of_short_pieces_with_long_memory_is_full_back_propagation(dtype: str, kind: str) -> None:
     """Every piece's errors reach back to the start: with a last output only or with all, k1 does not matter."""
     for every_step in (False, True):
-        batch = make_batch(dtype, every_step=every_step)
+        batch = make_batch(dtype, kind, every_step=every_step)
         assert_near(batch.gradients(tbptt=(3, 100))[1], batch.gradients()[1])
 
 
-def test_truncation_truncates(dtype: str) -> None:
+@forwards
+def test_truncation_truncates(dtype: str, kind: str) -> None:
     """With one step of memory no error reaches the inputs before the last step."""
-    batch = make_batch(dtype, every_step=False)
+    batch = make_batch(dtype, kind, every_step=False)
     gradients = batch.gradients(tbptt=1)[1]
     assert gradients["x"][:, -1].any()
     assert not gradients["x"][:, :-1].any()
-    assert not any(state.any() for state in gradients["initial_state"])
+    assert not any(state.any() for state in flat(gradients["initial_state"]))
 
 
-def test_gradients_change_nothing_in_the_model(dtype: str) -> None:
-    batch = make_batch(dtype)
+@all_kinds
+def test_gradients_change_nothing_in_the_model(dtype: str, kind: str) -> None:
+    batch = make_batch(dtype, kind)
     weights, y = batch.model.get_weights(), batch.model.predict(batch.x)
     _, gradients = batch.gradients()
     for array in flat(gradients.values()):
@@ -229,7 +266,7 @@ def test_gradients_change_nothing_in_the_model(dtype: str) -> None:
 def test_what_goes_in_is_only_read(dtype: str) -> None:
     batch = make_batch(dtype)
     lengths, weights = np.arange(11) % 9, np.ones(11)
-    initial = [np.ones((11, *size), dtype) for size in batch.model.state_sizes]
+    initial = make_states(batch.model, len(batch.x))
     for array in (batch.x, batch.y, lengths, weights, *initial):
         array.setflags(write=False)
     y = batch.model.predict(batch.x, lengths, initial)
@@ -275,10 +312,11 @@ def test_writing_to_a_view_of_the_parameters_changes_the_model(dtype: str) -> No
     assert not any(weight.any() for weight in model.get_weights())
 
 
-def test_results_of_one_call_are_not_overwritten_by_the_next(dtype: str) -> None:
-    model, x, _ = make_batch(dtype)
+@all_kinds
+def test_results_of_one_call_are_not_overwritten_by_the_next(dtype: str, kind: str) -> None:
+    model, x, _ = make_batch(dtype, kind)
     y, states = model.predict(x, return_state=True)
-    kept = [y.copy(), *(state.copy() for state in states)]
+    kept = [array.copy() for array in flat([y, *states])]
     model.predict(-x, return_state=True)
-    for a, b in zip([y, *states], kept, strict=True):
+    for a, b in zip(flat([y, *states]), kept, strict=True):
         assert_array_equal(a, b)

@@ -153,18 +153,23 @@ def transposed_product(dtype: str, inputs: int, columns: int, terms: int, cuts: 
     d_buffer = spread(d[None], width, 0, np.nan)
     out = zeros(before.size, dtype)
     out[:] = before.ravel()
-    scratch = zeros(kernels.scratch_size(lanes), dtype)
+    scratch = zeros(kernels.scratch_size(lanes, columns, terms), dtype)
     for first, last in itertools.pairwise(cuts):
         kernels.gram.code(dtype).ctypes(
             pointer(a_buffer),
             stride,
+            first,
+            last,
+            pointer(a_buffer),
+            0,
+            0,
+            0,
+            0,
             pointer(d_buffer),
             width,
             pointer(out),
             columns,
             columns,
-            first,
-            last,
             terms,
             pointer(scratch),
         )

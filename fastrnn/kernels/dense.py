@@ -102,8 +102,8 @@ def dense_gradients(real, call, spec):
     d_pre = rows_at(s.d_output, real, c, d_output_place(s, c, first), 0, width)
     low, high = share(s.input_size, ROWS, c.thread, c.threads)
     call_gram(
-        s.gram, inputs, s.input_stride, d_pre, width, at(s.d_kernel, real), s.units, s.units, low, high, terms,
-        at(c.scratch, real),
+        s.gram, inputs, s.input_stride, low, high, inputs, 0, 0, 0, 0, d_pre, width, at(s.d_kernel, real), s.units,
+        s.units, terms, at(c.scratch, real),
     )  # fmt: skip
     if s.use_bias != 0:
         add_column_sums(d_pre, terms, width, at(s.d_bias, real), s.units, c.thread, c.threads)

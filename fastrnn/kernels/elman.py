@@ -18,6 +18,7 @@ from fastrnn.kernels.recurrence import (
     gate_products,
     hold,
     is_held,
+    joined_gates,
     mask_carry,
     place_after,
     run_backward,
@@ -38,7 +39,10 @@ def _forward_step(real, s, c, t, z, low, rows, first, count):
     width = padded_width(s.units, real)
     before = state_read(real, s, c, t, low, rows, first, count)
     packed = at(s.packed_recurrent, real)
-    if s.splits_units != 0:
+    if s.packed_joined != 0:
+        joined_gates(real, s, c, t, before, z, low, rows)
+        activate(s.activation, z, rows * width)
+    elif s.splits_units != 0:
         gate_products(real, s, before, width, packed, z, z, rows, 1, first, count, 1)
         for row in range(rows):
             activate(s.activation, offset(z, row * width + first), count)

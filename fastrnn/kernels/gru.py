@@ -15,8 +15,10 @@ from fastrnn.kernels.helper import helper, inlined
 from fastrnn.kernels.operation import at, operation
 from fastrnn.kernels.recurrence import (
     RECURRENT,
+    add_bias_gradients,
     add_gram,
-    add_kernel_gradients,
+    add_input_gradients,
+    add_weight_gradients,
     carry_back,
     d_z_place,
     gate_products,
@@ -237,13 +239,15 @@ def gru_gradients(real, call, spec):
     if terms <= 0:
         return
     units, width, columns = s.units, padded_width(s.units, real), 3 * s.units
-    add_kernel_gradients(real, s, c, t, d_z, terms)
+    add_weight_gradients(real, s, c, t, d_z, 2 * units, terms)
+    add_bias_gradients(real, s, c, d_z, terms)
+    d_n = offset(d_z, 2 * units)
+    add_input_gradients(real, s, c, t, d_n, 2 * units, units, terms)
     h, out = recurrent_input(real, s, c, t), at(s.d_recurrent_kernel, real)
-    add_gram(real, s, c, h, width, units, d_z, out, columns, 2 * units, terms)
     candidate = offset(out, 2 * units)
     if s.reset_after == 0:
         q = offset(gate_rows(real, s, c, t, 0), 3 * units)
-        add_gram(real, s, c, q, s.z_stride, units, offset(d_z, 2 * units), candidate, columns, units, terms)
+        add_gram(real, s, c, q, s.z_stride, units, d_n, candidate, columns, units, terms)
         return
     d_q = offset(d_z, 3 * units)
     add_gram(real, s, c, h, width, units, d_q, candidate, columns, units, terms)

@@ -20,6 +20,7 @@ from fastrnn.kernels.recurrence import (
     gate_rows,
     hold,
     is_held,
+    joined_gates,
     mask_carry,
     place_after,
     place_before,
@@ -41,7 +42,10 @@ def _forward_step(real, s, c, t, z, low, rows, first, count):
     """Form the gates and the states of a step."""
     width = padded_width(s.units, real)
     before = state_read(real, s, c, t, low, rows, first, count)
-    gate_products(real, s, before, width, at(s.packed_recurrent, real), z, z, rows, GATES, first, count, 1)
+    if s.packed_joined != 0:
+        joined_gates(real, s, c, t, before, z, low, rows)
+    else:
+        gate_products(real, s, before, width, at(s.packed_recurrent, real), z, z, rows, GATES, first, count, 1)
     h = rows_at(s.h, real, c, place_after(s, c, t), low, width)
     cell_before = cell_rows(real, s, c, place_before(s, c, t), low)
     cell_after = cell_rows(real, s, c, place_after(s, c, t), low)

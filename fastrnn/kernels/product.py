@@ -38,6 +38,7 @@ _SHAPES = tuple(
 )
 _tile = matrix_tile(_SHAPES, transposed=False)
 _tile_of_transposed = matrix_tile(_SHAPES, transposed=True)
+_joined_tile = matrix_tile(_SHAPES, transposed=False, joined=True)
 
 
 def padded(columns: int, lane_count: int) -> int:
@@ -45,9 +46,11 @@ def padded(columns: int, lane_count: int) -> int:
     return -(-columns // lane_count) * lane_count
 
 
-def scratch_size(lane_count: int) -> int:
-    """Numbers of scratch memory that :func:`gram` needs: packed panels, a strip and a tile."""
-    return GRAM_PANELS + GRAM_BLOCK * ROWS + lane_count + ROWS * PANEL * lane_count
+def scratch_size(lane_count: int, columns: int, terms: int) -> int:
+    """Numbers of scratch memory that :func:`gram` needs at most: a strip, a tile and packed panels."""
+    across = padded(columns, lane_count)
+    panels = max(across, min(GRAM_PANELS, min(GRAM_BLOCK, terms) * across))
+    return GRAM_BLOCK * ROWS + lane_count + ROWS * PANEL * lane_count + panels
 
 
 @helper
@@ -145,6 +148,31 @@ def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps
         first += across
 
 
+@routine("pipipppiiiii")
+@njit
+def joined_product(a, a_stride, b, b_stride, packed, start, c, c_stride, rows, columns, a_terms, b_terms):
+    """``c = start + [a b] @ matrix``: rows of ``a`` and ``b`` side by side, of not too many terms in all.
+
+    ``packed``: the matrix (a_terms + b_terms, columns) in panels; the rest as in :func:`product`.
+    """
+    width = lanes(a)
+    vectors = (columns + width - 1) // width
+    first = 0
+    while first < vectors:
+        across = panel_width(vectors - first)
+        panel = offset(packed, first * width * (a_terms + b_terms))
+        r = 0
+        while r < rows:
+            height = _tile_rows(rows - r)
+            _joined_tile(
+                height, across, offset(a, r * a_stride), a_stride, panel, across * width,
+                offset(start, first * width), 0, offset(c, r * c_stride + first * width), c_stride, a_terms,
+                offset(b, r * b_stride), b_stride, b_terms,
+            )  # fmt: skip
+            r += height
+        first += across
+
+
 @helper
 def _pack_rows(d, d_stride, terms, vectors, packed):
     """Lay ``terms`` rows of ``vectors`` vectors out in panels."""
@@ -176,55 +204,69 @@ def _copy_block(source, source_stride, target, target_stride, rows, columns):
             target[r * target_stride + j] = source[r * source_stride + j]
 
 
-@routine("pipipiiiiip")
+@routine("piiipiiiipipiiip")
 @njit
-def gram(a, a_stride, d, d_stride, out, out_stride, columns, first_row, last_row, terms, scratch):
-    """``out[m, n] += sum over k of a[k, m] * d[k, n]`` for the rows ``first_row <= m < last_row`` of ``out``.
+def gram(
+    a, a_stride, a_first, a_last, b, b_stride, b_first, b_last, b_row, d, d_stride, out, out_stride, columns, terms,
+    scratch,
+):  # fmt: skip
+    """``out[m, n] += sum over k of a[k, m] * d[k, n]`` for the rows ``a_first <= m < a_last`` of ``out``.
 
     The product that gives a weight gradient: ``a`` (terms, M) what the layer read, ``d`` (terms, columns) the gradient
     of what it computed, padded to whole vectors; both read. ``out`` (M, columns) is dense, as the parameters are, or
-    some neighbouring columns of a matrix whose rows are ``out_stride`` apart.
+    some neighbouring columns of a matrix whose rows are ``out_stride`` apart. The same for ``b``, ``b_first`` and
+    ``b_last``, whose rows of ``out`` begin at ``b_row``.
     ``scratch``: ``scratch_size`` numbers, written. Block by block of terms ``d`` is packed, unless it is a single panel
-    as it stands, and stays in the second cache level, while a strip of ``a`` stays in the first.
+    as it stands, and stays in the second cache level, while a strip of ``a`` or ``b`` stays in the first.
     """
     width = lanes(a)
     vectors = (columns + width - 1) // width
     single = vectors <= PANEL and d_stride == vectors * width
-    strip = offset(scratch, GRAM_PANELS)
-    edge = offset(strip, GRAM_BLOCK * ROWS + width)
+    strip, edge = scratch, offset(scratch, GRAM_BLOCK * ROWS + width)
+    packed = offset(edge, ROWS * PANEL * width)
     most = GRAM_BLOCK if single else max(1, min(GRAM_BLOCK, GRAM_PANELS // (vectors * width)))
     for k in range(0, terms, most):
         block = min(most, terms - k)
         panels = offset(d, k * d_stride)
         if not single:
-            _pack_rows(panels, d_stride, block, vectors, scratch)
-            panels = scratch
-        m = first_row
-        while m < last_row:
-            height = _tile_rows(last_row - m)
-            a_rows, a_step = offset(a, k * a_stride + m), a_stride
-            if not single:
-                _copy_strip(a_rows, a_stride, block, strip)
-                a_rows, a_step = strip, ROWS
-            first = 0
-            while first < vectors:
-                across = panel_width(vectors - first)
-                panel = offset(panels, first * width * block)
-                own = offset(out, m * out_stride + first * width)
-                left = columns - first * width
-                target, stride = own, out_stride
-                if left < across * width:
-                    target, stride = edge, across * width
-                    _copy_block(own, out_stride, edge, stride, height, left)
-                _tile_of_transposed(
-                    height, across, a_rows, a_step, panel, across * width, target, stride, target, stride, block
-                )
-                if left < across * width:
-                    _copy_block(edge, stride, own, out_stride, height, left)
-                first += across
-            m += height
+            _pack_rows(panels, d_stride, block, vectors, packed)
+            panels = packed
+        m, last, source, stride, row = a_first, a_last, a, a_stride, 0
+        for turn in range(2):
+            if turn == 1:
+                m, last, source, stride, row = b_first, b_last, b, b_stride, b_row
+            while m < last:
+                height = _tile_rows(last - m)
+                rows, step = offset(source, k * stride + m), stride
+                if not single:
+                    _copy_strip(rows, stride, block, strip)
+                    rows, step = strip, ROWS
+                target = offset(out, (row + m) * out_stride)
+                _add_strip(height, rows, step, panels, vectors, target, out_stride, columns, block, edge)
+                m += height
+
+
+@helper
+def _add_strip(height, rows, step, panels, vectors, out, out_stride, columns, block, edge):
+    """Add the tiles of ``height`` rows of ``out``; those that reach past the last column by way of ``edge``."""
+    width = lanes(rows)
+    first = 0
+    while first < vectors:
+        across = panel_width(vectors - first)
+        panel = offset(panels, first * width * block)
+        own = offset(out, first * width)
+        left = columns - first * width
+        target, stride = own, out_stride
+        if left < across * width:
+            target, stride = edge, across * width
+            _copy_block(own, out_stride, edge, stride, height, left)
+        _tile_of_transposed(height, across, rows, step, panel, across * width, target, stride, target, stride, block)
+        if left < across * width:
+            _copy_block(edge, stride, own, out_stride, height, left)
+        first += across
 
 
 call_pack = routine_caller("piiiipii")
 call_product = routine_caller("piipppiiiiiii")
-call_gram = routine_caller("pipipiiiiip")
+call_joined_product = routine_caller("pipipppiiiii")
+call_gram = routine_caller("piiipiiiipipiiip")

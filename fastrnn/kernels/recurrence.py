@@ -30,7 +30,7 @@ from numba import njit
 from fastrnn.kernels.activations import LINEAR
 from fastrnn.kernels.helper import helper, spliced
 from fastrnn.kernels.operation import at, meet, operation, record, share
-from fastrnn.kernels.product import BLOCK, ROW_UNIT, ROWS, call_gram, call_pack, call_product
+from fastrnn.kernels.product import BLOCK, ROW_UNIT, ROWS, call_gram, call_joined_product, call_pack, call_product
 from fastrnn.kernels.row import call_row_product
 from fastrnn.kernels.rows import add, add_column_sums, add_numbers, copy, copy_numbers, fill, padded_width
 from fastrnn.kernels.signals import SIGNALS, d_input_place, d_output_place, input_place, rows_at
@@ -42,7 +42,7 @@ RECURRENT = record(
     "return_sequences start initial initial_cell final_place wants_d_initial lengths order ids id_scale "
     "h cell z z_stride z_first keeps masked mask pulled d_z d_stride carry carry_cell d_initial d_initial_cell "
     "kernel recurrent_kernel bias d_kernel d_recurrent_kernel d_bias packed_kernel packed_recurrent packed_bias "
-    "packed_recurrent_bias packed_kernel_back packed_recurrent_back segment stored stored_cell"
+    "packed_recurrent_bias packed_kernel_back packed_recurrent_back packed_joined segment stored stored_cell"
 )
 FROM_ZERO, FROM_GIVEN, FROM_BEFORE = 0, 1, 2
 """Where a minibatch starts: at zero, at the given initial state, or at the state that the minibatch before ended
@@ -142,6 +142,16 @@ def gate_products(real, s, a, a_stride, packed, start, z, rows, gates, first, co
 
 
 @helper
+def joined_gates(real, s, c, t, before, z, low, rows):
+    """``z = [x h] [W; U] + b`` for a step, in one product."""
+    inputs = rows_at(s.input, real, c, input_place(s, c, t), low, s.input_stride)
+    call_joined_product(
+        s.joined_product, inputs, s.input_stride, before, padded_width(s.units, real), at(s.packed_joined, real),
+        at(s.packed_bias, real), z, s.z_stride, rows, s.gates * s.units, s.input_size, s.units,
+    )  # fmt: skip
+
+
+@helper
 def pack_gates(real, s, c, source, terms, gates, packed):
     """Pack the columns of ``gates`` neighbouring gates of a matrix (terms, G H), as `gate_products` reads them."""
     stride = s.gates * s.units
@@ -181,7 +191,10 @@ def recurrent_pack(real, call, spec):
     """Lay the parameters out for the products; once a minibatch, after the update."""
     s, c = fields(spec), fields(call)
     recurrent, columns = at(s.recurrent_kernel, real), s.gates * s.units
-    pack_gates(real, s, c, recurrent, s.units, s.gates, at(s.packed_recurrent, real))
+    if s.packed_joined != 0:
+        pack_gates(real, s, c, at(s.kernel, real), s.input_size + s.units, s.gates, at(s.packed_joined, real))
+    else:
+        pack_gates(real, s, c, recurrent, s.units, s.gates, at(s.packed_recurrent, real))
     if s.trains != 0:
         pack_back(real, s, c, recurrent, columns, at(s.packed_recurrent_back, real))
     if s.use_bias != 0 and c.thread == 0:
@@ -193,7 +206,7 @@ def recurrent_pack(real, call, spec):
 def pack_kernel(real, s, c):
     """Lay the kernel out, forward and backward."""
     kernel, columns = at(s.kernel, real), s.gates * s.units
-    if s.ids == 0:
+    if s.ids == 0 and s.packed_joined == 0:
         pack_gates(real, s, c, kernel, s.input_size, s.gates, at(s.packed_kernel, real))
     if s.wants_d_input != 0:
         packed = at(s.packed_kernel_back, real)
@@ -282,7 +295,8 @@ def run_forward(step, real, call, spec):
         steps = min(most, c.last - begin)
         earliest = begin if s.reads_backwards == 0 else s.steps - begin - steps
         z = gate_rows(real, s, c, earliest if s.keeps != 0 else c.origin, low)
-        _read_inputs(real, s, c, earliest, steps, z, low, rows, first, count)
+        if s.packed_joined == 0:
+            _read_inputs(real, s, c, earliest, steps, z, low, rows, first, count)
         for i in range(steps):
             ahead = i if s.reads_backwards == 0 else steps - 1 - i
             step(real, s, c, earliest + ahead, offset(z, ahead * c.rows * s.z_stride), low, rows, first, count)
@@ -462,7 +476,9 @@ def add_gram(real, s, c, a, a_stride, a_size, d_z, out, out_stride, columns, ter
     """``out += a^T d_z``; the threads share out the rows of ``out``."""
     first, last = share(a_size, ROWS, c.thread, c.threads)
     scratch = at(c.scratch, real)
-    call_gram(s.gram, a, a_stride, d_z, s.d_stride, out, out_stride, columns, first, last, terms, scratch)
+    call_gram(
+        s.gram, a, a_stride, first, last, a, 0, 0, 0, 0, d_z, s.d_stride, out, out_stride, columns, terms, scratch
+    )
 
 
 @helper
@@ -478,6 +494,45 @@ def mask_carry(real, s, earlier, low, rows, first, count):
 
 
 @helper
+def add_weight_gradients(real, s, c, t, d_z, columns, terms):
+    """``[dW; dU] += [x h]^T d_z`` for the first ``columns`` columns, which lie one below the other in memory."""
+    if s.ids != 0:
+        _add_to_rows(real, s, c, t, d_z, at(s.d_kernel, real), columns, terms)
+    h, width, stride = recurrent_input(real, s, c, t), padded_width(s.units, real), s.gates * s.units
+    first, last = share(s.units, ROWS, c.thread, c.threads)
+    if s.ids != 0:
+        call_gram(
+            s.gram, h, width, first, last, h, 0, 0, 0, 0, d_z, s.d_stride, at(s.d_recurrent_kernel, real), stride,
+            columns, terms, at(c.scratch, real),
+        )  # fmt: skip
+        return
+    inputs = rows_at(s.input, real, c, input_place(s, c, t), 0, s.input_stride)
+    begin, end = share(s.input_size, ROWS, c.thread, c.threads)
+    call_gram(
+        s.gram, inputs, s.input_stride, begin, end, h, width, first, last, s.input_size, d_z, s.d_stride,
+        at(s.d_kernel, real), stride, columns, terms, at(c.scratch, real),
+    )  # fmt: skip
+
+
+@helper
+def add_input_gradients(real, s, c, t, d_z, first, columns, terms):
+    """``dW += x^T d_z`` for some neighbouring columns, from ``first`` on."""
+    out, stride = at(s.d_kernel, real, first), s.gates * s.units
+    if s.ids != 0:
+        _add_to_rows(real, s, c, t, d_z, out, columns, terms)
+        return
+    inputs = rows_at(s.input, real, c, input_place(s, c, t), 0, s.input_stride)
+    add_gram(real, s, c, inputs, s.input_stride, s.input_size, d_z, out, stride, columns, terms)
+
+
+@helper
+def add_bias_gradients(real, s, c, d_z, terms):
+    """``db += sum of d_z``."""
+    if s.use_bias != 0:
+        add_column_sums(d_z, terms, s.d_stride, at(s.d_bias, real), s.gates * s.units, c.thread, c.threads)
+
+
+@helper
 def recurrent_input(real, s, c, t):
     """Rows of the states that the products of step ``t`` read."""
     width = padded_width(s.units, real)
@@ -487,29 +542,14 @@ def recurrent_input(real, s, c, t):
 
 
 @helper
-def add_kernel_gradients(real, s, c, t, d_z, terms):
-    """``dW += x^T d_z`` and, for one gate bias, ``db += sum of d_z``."""
-    columns = s.gates * s.units
-    d_kernel = at(s.d_kernel, real)
-    if s.ids != 0:
-        _add_to_rows(real, s, c, t, d_z, terms)
-    else:
-        inputs = rows_at(s.input, real, c, input_place(s, c, t), 0, s.input_stride)
-        add_gram(real, s, c, inputs, s.input_stride, s.input_size, d_z, d_kernel, columns, columns, terms)
-    if s.use_bias != 0:
-        add_column_sums(d_z, terms, s.d_stride, at(s.d_bias, real), columns, c.thread, c.threads)
-
-
-@helper
-def _add_to_rows(real, s, c, t, d_z, terms):
+def _add_to_rows(real, s, c, t, d_z, out, columns, terms):
     """``dW[id] += d_z``, the gradient for one-hot vectors; the threads share out the columns."""
-    columns = s.gates * s.units
     first, last = share(columns, lanes(real), c.thread, c.threads)
     begin = (t - c.origin) * c.rows
     for k in range(terms):
-        place = integers_at(s.ids)[begin + k] * columns
+        place = integers_at(s.ids)[begin + k] * s.gates * s.units
         scale = at(s.id_scale, real)[begin + k] if s.id_scale != 0 else real_of(real, 1.0)
-        add_numbers(offset(d_z, k * s.d_stride + first), at(s.d_kernel, real, place + first), scale, last - first)
+        add_numbers(offset(d_z, k * s.d_stride + first), offset(out, place + first), scale, last - first)
 
 
 @operation(RECURRENT)
@@ -520,8 +560,5 @@ def recurrent_gradients(real, call, spec):
     terms, t, d_z = gradient_window(real, s, c)
     if terms <= 0:
         return
-    columns = s.gates * s.units
-    add_kernel_gradients(real, s, c, t, d_z, terms)
-    h = recurrent_input(real, s, c, t)
-    width = padded_width(s.units, real)
-    add_gram(real, s, c, h, width, s.units, d_z, at(s.d_recurrent_kernel, real), columns, columns, terms)
+    add_weight_gradients(real, s, c, t, d_z, s.gates * s.units, terms)
+    add_bias_gradients(real, s, c, d_z, terms)

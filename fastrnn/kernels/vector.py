@@ -557,23 +557,28 @@ def _sum_tile(builder, real, shape, transposed, a, a_stride, b, b_stride, terms,
     return sums
 
 
-def matrix_tile(shapes, transposed):
+def matrix_tile(shapes, transposed, joined=False):
     """An intrinsic that computes one register tile of a matrix product, of any of the given shapes.
 
     ``tile(rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms)`` forms ``c[r, j] =
     start[r, j] + sum over k of a[r, k] * b[k, j]`` for ``rows`` rows and ``vectors`` vectors of columns, all sums in
     registers. Strides are the distances between rows as stored; ``transposed`` means that ``a`` is stored (k, r).
     ``shapes`` lists (rows, vectors, split): ``split`` partial sums over ``k`` modulo ``split`` hide the latency of the
-    multiply-add where a tile has few cells of its own.
+    multiply-add where a tile has few cells of its own. A ``joined`` tile has three more parameters, ``more``,
+    ``more_stride`` and ``more_terms``: it goes on with rows of ``more``, whose terms follow those of ``a`` in ``b``.
     """
 
     def emit(builder, real, shape, args):
-        a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms = args
+        a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms, *rest = args
         kind = _vector(real)
         cells = [(r, v * kind.lanes) for r in range(shape[0]) for v in range(shape[1])]
         places = [builder.add(builder.mul(start_stride, _I64(r)), _I64(v)) for r, v in cells]
         first = [_load_vector(builder, start, kind, place) for place in places]
         sums = _sum_tile(builder, real, shape, transposed, a, a_stride, b, b_stride, terms, first)
+        if joined:
+            more, more_stride, more_terms = rest
+            below = _address(builder, b, real, builder.mul(terms, b_stride))
+            sums = _sum_tile(builder, real, shape, transposed, more, more_stride, below, b_stride, more_terms, sums)
         for (r, v), value in zip(cells, sums, strict=True):
             _store_vector(builder, value, c, real, builder.add(builder.mul(c_stride, _I64(r)), _I64(v)))
 
@@ -593,7 +598,14 @@ def matrix_tile(shapes, transposed):
     def tile(typingctx, rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms):
         return types.void(int64, int64, a, int64, b, int64, start, int64, c, int64, int64), codegen
 
-    return intrinsic(tile)
+    def joined_tile(
+        typingctx, rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms,
+        more, more_stride, more_terms,
+    ):  # fmt: skip
+        parameters = [int64, int64, a, int64, b, int64, start, int64, c, int64, int64, more, int64, int64]
+        return types.void(*parameters), codegen
+
+    return intrinsic(joined_tile if joined else tile)
 
 
 @intrinsic

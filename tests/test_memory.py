@@ -1,0 +1,151 @@
+"""Memory: buffers are made once for a shape, they are hardly more than what has to be kept, and none of it is lost."""
+
+import gc
+import os
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastrnn as fr
+from fastrnn import memory
+from tests.cases import GRID, Case
+from tests.laws import FORWARDS, KINDS, make_layer
+
+STATM = Path("/proc/self/statm")
+STORED = {"SimpleRNN": 1, "GRU": 5, "LSTM": 6}
+"""Numbers that a cell keeps of a step for every unit: h; h and the gates; h, c and the gates."""
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes in bytes of the buffers that plans make."""
+    sizes: list[int] = []
+
+    def zeros(count: int, dtype: Any) -> Any:
+        sizes.append(count * np.dtype(dtype).itemsize)
+        return memory.zeros(count, dtype)
+
+    monkeypatch.setattr("fastrnn.plan.zeros", zeros)
+    return sizes
+
+
+def make_fit(kind: str, threads: int = 1, **settings: Any) -> tuple[fr.Trainer, Callable[[int], Any]]:
+    """Return a trainer and its fit for a number of epochs; its buffers of states alone are 200 kB."""
+    drops = {"dropout": 0.1, "recurrent_dropout": 0.1}
+    layers = [make_layer(kind, 32, **drops), fr.Dropout(0.2), make_layer(kind, 20, every_step=False), fr.Dense(1)]
+    trainer = fr.Trainer(fr.Sequential(layers), threads=threads, metrics=["mae"], **settings)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((96, 50, 4)).astype(np.float32), rng.standard_normal((96, 1)).astype(np.float32)
+    return trainer, lambda epochs: trainer.fit(
+        x, y, epochs=epochs, batch_size=32, lengths=np.arange(96) % 51, verbose=0
+    )
+
+
+SETTINGS: dict[str, dict[str, Any]] = {"full": {}, "tbptt": {"tbptt": (10, 20)}, "recompute": {"recompute": "sqrt"}}
+runs = pytest.mark.parametrize(
+    ("kind", "setting"),
+    [(kind, setting) for setting in SETTINGS for kind in (FORWARDS if setting == "recompute" else KINDS)],
+)
+
+
+@runs
+@pytest.mark.parametrize("threads", [1, 2])
+def test_minibatches_allocate_nothing(kind: str, setting: str, threads: int) -> None:
+    """From the second one of its shape on; an epoch may make a new order of its 96 rows, and a line of history."""
+    trainer, fit = make_fit(kind, threads, **SETTINGS[setting])
+    fit(1)
+    plan = trainer._plan
+    tracemalloc.start()
+    try:
+        fit(2)
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        fit(5)
+        gc.collect()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert trainer._plan is plan
+    assert after - before < 2_000
+    assert peak - before < 60_000
+
+
+@runs
+def test_a_second_fit_of_a_shape_makes_no_buffer(kind: str, setting: str, made: list[int]) -> None:
+    _, fit = make_fit(kind, **SETTINGS[setting])
+    fit(1)
+    assert sum(made) > 200_000
+    made.clear()
+    fit(2)
+    assert made == []
+
+
+@pytest.mark.parametrize("kind", ["lstm", "bidirectional"])
+def test_predictions_and_evaluations_of_a_shape_make_buffers_once(kind: str, made: list[int]) -> None:
+    trainer, fit = make_fit(kind)
+    fit(1)
+    x, y = np.ones((40, 50, 4), np.float32), np.ones((40, 1), np.float32)
+    trainer.model.predict(x)
+    trainer.evaluate(x, y)
+    made.clear()
+    trainer.model.predict(-x)
+    trainer.evaluate(-x, y)
+    assert made == []
+
+
+def resident() -> int:
+    """Return the resident memory of this process in bytes."""
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="reads the resident memory from /proc")
+@pytest.mark.parametrize(("kind", "setting"), [("lstm", "full"), ("gru", "recompute"), ("bidirectional", "tbptt")])
+def test_resident_memory_does_not_grow(kind: str, setting: str) -> None:
+    """Over 300 minibatches: two lost kilobytes each would show."""
+    _, fit = make_fit(kind, 2, **SETTINGS[setting])
+    fit(20)
+    before = resident()
+    fit(100)
+    assert resident() - before < 600_000
+
+
+def make_plan(case: Case, **settings: Any) -> tuple[fr.Trainer, int]:
+    """Return the trainer of a case with its plan made, and what has to be kept, in bytes.
+
+    That is the inputs of the minibatch, what the cell keeps (`STORED`), the outputs of the dense layer, the parameters,
+    their gradients and Adam's two moments.
+    """
+    layer = getattr(fr, case.cell)(case.H, recurrent_initializer="zeros")
+    model = fr.Sequential([layer, fr.Dense(1)], input_size=case.I, dtype=case.dtype)
+    trainer = fr.Trainer(model, threads=1, **settings)
+    trainer._training_plan(case.B, case.T, False)
+    activations = case.B * (case.T * (case.I + STORED[case.cell] * case.H) + 1)
+    return trainer, (activations + 4 * model.count_params()) * np.dtype(case.dtype).itemsize
+
+
+WITHIN = ("GRU-B64-T100-I128-H256", "LSTM-B64-T50-I256-H256", "SimpleRNN-B64-T50-I512-H512", "LSTM-B8-T1000-I16-H64")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in GRID if case.name.startswith(WITHIN)], ids=lambda case: str(case.name)
+)
+def test_buffers_are_hardly_more_than_what_has_to_be_kept(case: Case, made: list[int]) -> None:
+    _, kept = make_plan(case)
+    assert kept * 0.8 < sum(made) < kept * 1.2
+
+
+def test_recomputing_keeps_about_the_root_of_the_steps(made: list[int]) -> None:
+    sizes = []
+    for steps in (2_500, 10_000):
+        made.clear()
+        make_plan(Case("LSTM", 8, steps, 16, 64), recompute="sqrt")
+        sizes.append(sum(made))
+    made.clear()
+    make_plan(Case("LSTM", 8, 10_000, 16, 64))
+    assert sizes[1] < 2.1 * sizes[0]
+    assert sizes[1] < sum(made) / 25
