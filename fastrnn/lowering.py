@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastrnn.kernels import dense, dropout, elman, embedding, gru, lstm, merging, recurrence
 from fastrnn.kernels.activations import ACTIVATIONS
 from fastrnn.kernels.operation import Operation
-from fastrnn.kernels.product import BLOCK, ROW_UNIT, gram, joined_product, pack, padded, product
+from fastrnn.kernels.product import ROW_UNIT, gram, joined_product, pack, padded, product
 from fastrnn.kernels.row import row_product
 from fastrnn.kernels.signals import EVERY, WHOLE, WINDOW
 from fastrnn.kernels.vector import LANES_OF
@@ -386,7 +386,8 @@ class Lowering:
         below = address(weights["kernel"]) + weights["kernel"].nbytes == address(weights["recurrent_kernel"])
         return (
             self.ids is None and layer.kind != "gru" and below and self.rows >= ROW_UNIT
-            and not outgrows_cache(layer, self.plan.network.dtype) and self.signal.size + layer.units <= BLOCK
+            and self.signal.size + layer.units <= recurrence.JOINED_TERMS
+            and not outgrows_cache(layer, self.plan.network.dtype)
         )  # fmt: skip
 
     def _tapes(self, cell: Cell) -> dict[str, Any]:
@@ -399,7 +400,7 @@ class Lowering:
         if layer.gates == 1:
             return fields | {"z": h, "z_stride": width, "z_first": 0 if cell.reads_backwards else 1}
         stride = self._gate_stride(layer.units)
-        kept = plan.capacity * rows if self.trains else max(BLOCK, rows)
+        kept = plan.capacity * rows if self.trains else max(recurrence.STEP_ROWS, rows)
         fields |= {"z": self.zeros(kept * stride), "z_stride": stride}
         if layer.state_arrays == 2:
             fields["cell"] = self.zeros((plan.capacity + 1 if self.trains else 1) * rows * width)

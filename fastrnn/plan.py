@@ -34,7 +34,7 @@ Array = NDArray[Any]
 SHARED = ("weigh", "pack", "change", "end")
 OWN = ("begin", "clear", "keep", "recall", "read", "forward", "error", "back")
 """The phases of a minibatch as a whole and those of each shard; see :data:`fastrnn.kernels.driver.JOB`."""
-WINDOW_ROWS = 512
+WINDOW_ROWS = 256
 """Rows times steps of a backward window: enough terms for the weight gradients' products to run at full speed."""
 
 

@@ -23,7 +23,7 @@ from fastrnn.kernels.vector import lanes, load, matrix_tile, offset, routine_cal
 PANEL = 3
 ROW_UNIT = 4
 ROWS = 8 if TARGET.registers == 32 else 4
-BLOCK = 256
+BLOCK = 512
 """Terms that one pass over the tiles adds: a panel's block stays in the first cache levels."""
 GRAM_BLOCK = 256
 GRAM_PANELS = 131072

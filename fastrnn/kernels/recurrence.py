@@ -30,7 +30,7 @@ from numba import njit
 from fastrnn.kernels.activations import LINEAR
 from fastrnn.kernels.helper import helper, spliced
 from fastrnn.kernels.operation import at, meet, operation, record, share
-from fastrnn.kernels.product import BLOCK, ROW_UNIT, ROWS, call_gram, call_joined_product, call_pack, call_product
+from fastrnn.kernels.product import ROW_UNIT, ROWS, call_gram, call_joined_product, call_pack, call_product
 from fastrnn.kernels.row import call_row_product
 from fastrnn.kernels.rows import add, add_column_sums, add_numbers, copy, copy_numbers, fill, padded_width
 from fastrnn.kernels.signals import SIGNALS, d_input_place, d_output_place, input_place, rows_at
@@ -44,6 +44,10 @@ RECURRENT = record(
     "kernel recurrent_kernel bias d_kernel d_recurrent_kernel d_bias packed_kernel packed_recurrent packed_bias "
     "packed_recurrent_bias packed_kernel_back packed_recurrent_back packed_joined segment stored stored_cell"
 )
+STEP_ROWS = 128
+"""Rows times steps whose inputs are multiplied at a time: their gates stay in the second cache level."""
+JOINED_TERMS = 256
+"""Inputs and units up to which one product a step takes both."""
 FROM_ZERO, FROM_GIVEN, FROM_BEFORE = 0, 1, 2
 """Where a minibatch starts: at zero, at the given initial state, or at the state that the minibatch before ended
 with."""
@@ -290,7 +294,7 @@ def run_forward(step, real, call, spec):
     low, rows, first, count = own_part(real, s, c)
     if rows == 0:
         return
-    most = max(1, BLOCK // (rows if s.keeps != 0 else c.rows))
+    most = max(1, STEP_ROWS // (rows if s.keeps != 0 else c.rows))
     for begin in range(c.first, c.last, most):
         steps = min(most, c.last - begin)
         earliest = begin if s.reads_backwards == 0 else s.steps - begin - steps
