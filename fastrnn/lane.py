@@ -24,20 +24,23 @@ class Lane:
     ----------
     plan : a plan that emits, for one thread and as many rows as ``x`` has
     x : (N, T, F) of the plan's dtype
-    threads : the argument of the calls that this stands for
+    batch_size, threads : the arguments of the calls that this stands for
     """
 
-    def __init__(self, plan: Plan, x: Array, threads: int | None) -> None:
-        self._plan, self._threads = plan, threads
+    def __init__(self, plan: Plan, x: Array, batch_size: int | None, threads: int | None) -> None:
+        self._plan, self._batch_size, self._threads = plan, batch_size, threads
         self._x = zeros(x.size, x.dtype).reshape(x.shape)
         self._numbers = self._x.reshape(-1)
         self._data = Data(self._x)
         self._team = Team(1)
 
-    def fits(self, x: Any, threads: int | None) -> bool:
+    def fits(self, x: Any, batch_size: int | None, threads: int | None) -> bool:
         """Whether a call is like the one that this was made for."""
         mine = self._x
-        return type(x) is np.ndarray and x.shape == mine.shape and x.dtype == mine.dtype and threads == self._threads
+        return (
+            type(x) is np.ndarray and x.shape == mine.shape and x.dtype == mine.dtype
+            and batch_size == self._batch_size and threads == self._threads
+        )  # fmt: skip
 
     def predict(self, x: Array) -> Array | None:
         """Return the outputs, or None if ``x`` may not be finite."""

@@ -17,7 +17,17 @@ from fastrnn.kernels.product import ROW_UNIT, gram, joined_product, pack, padded
 from fastrnn.kernels.row import row_product
 from fastrnn.kernels.signals import EVERY, WHOLE, WINDOW
 from fastrnn.kernels.vector import LANES_OF
-from fastrnn.layers import Bidirectional, Cell, Dense, Dropout, Embedding, OneHot, Recurrent, Unidirectional
+from fastrnn.layers import (
+    Bidirectional,
+    Cell,
+    Dense,
+    Dropout,
+    Embedding,
+    Layer,
+    OneHot,
+    Recurrent,
+    Unidirectional,
+)
 from fastrnn.memory import Workspace, address
 from fastrnn.threads import outgrows_cache
 
@@ -119,9 +129,10 @@ class Lowering:
         self.signal = Signal(inputs, size, size, 0, False, True, self.input_gradient, EVERY)
         views = network.views(gradients) if self.trains else [{} for _ in network.layers]
         recurrent_places = [i for i, layer in enumerate(network.layers) if isinstance(layer, Recurrent)]
+        last = max(i for i, layer in enumerate(network.layers) if not self._is_skipped(layer))
         for i, layer in enumerate(network.layers):
             self.is_top = not self.joint or i >= recurrent_places[-1]
-            self.is_last = i == len(network.layers) - 1
+            self.is_last = i == last
             if self.first:
                 plan.packed.append({})
             self.packed, self.weights, self.views = plan.packed[i], network.weights[i], views[i]
@@ -138,6 +149,10 @@ class Lowering:
         self.output = self.signal
         if self.trains:
             self._add_stages()
+
+    def _is_skipped(self, layer: Layer) -> bool:
+        """Whether a layer does nothing here: dropout where nothing is dropped."""
+        return isinstance(layer, Dropout) and not (self.drops and layer.rate)
 
     # ------------------------------------------------------------------------------------------ the way back
 

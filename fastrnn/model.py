@@ -231,8 +231,8 @@ class Sequential:
         ValueError, TypeError
             Input of another shape or type, NaN, infinity.
         """
-        plain = lengths is None and initial_state is None and batch_size is None and not return_state
-        if plain and self._lane is not None and self._lane.fits(x, threads):
+        plain = lengths is None and initial_state is None and not return_state
+        if plain and self._lane is not None and self._lane.fits(x, batch_size, threads):
             repeated = self._lane.predict(np.asarray(x))
             if repeated is not None:
                 return repeated
@@ -256,7 +256,7 @@ class Sequential:
             output, states = plan.output, plan.final_states
             plan.release()
         if plain and count == 1 and x.nbytes <= LANE_BYTES and samples == rows and x.dtype.kind == "f":
-            self._lane = Lane(plan, x, threads)
+            self._lane = Lane(plan, x, batch_size, threads)
         if not return_state:
             return output
         return output, state_form(states)

@@ -51,7 +51,7 @@ class Network:
     Raises
     ------
     ValueError
-        Two layers of one name, or an input size that is not the layers' vocabulary.
+        Two layers of one name, an input size that is not the layers' vocabulary, more parameters than memory holds.
     """
 
     def __init__(self, layers: Sequence[AnyLayer], input_size: int, dtype: str, seed: int) -> None:
@@ -72,7 +72,12 @@ class Network:
         self.names = layer_names(layers)
         count = sum(layer.count_params(size) for layer, size in zip(layers, self.input_sizes, strict=True))
         self.count = count
-        self.flat = zeros(-(-count // 16) * 16, dtype)
+        try:
+            self.flat = zeros(-(-count // 16) * 16, dtype)
+        except (MemoryError, ValueError):
+            raise ValueError(
+                f"the layers have {count:,} parameters, which do not fit into memory; expected fewer: smaller sizes"
+            ) from None
         self.weights = self.views(self.flat)
         self.version: int | None = 0
         rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -63,6 +63,7 @@ class Team:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool: ThreadPoolExecutor | None = None
+        self._job: Future[None] | None = None
 
     def __enter__(self) -> Self:
         if self.threads > 1:
@@ -73,7 +74,10 @@ class Team:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._pool is not None:
-            _idle[self.threads].append(self._pool)
+            if self._job is None or self._job.done():
+                _idle[self.threads].append(self._pool)
+            else:
+                self._pool.shutdown()
             self._pool = None
 
     def run(self, driver: Job, job: int, calls: Sequence[int]) -> None:
@@ -81,11 +85,11 @@ class Team:
         if self._pool is None:
             driver(job, calls[0])
             return
-        first = self._pool.submit(_lead, self._pool, driver, job, calls)
+        self._job = self._pool.submit(_lead, self._pool, driver, job, calls)
         try:
-            first.result()
+            self._job.result()
         except BaseException:
-            wait([first])
+            wait([self._job])
             raise
 
 

@@ -226,3 +226,18 @@ def test_a_fit_of_another_shape_goes_on_with_the_next_masks() -> None:
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
         assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_dropout_on_top_that_drops_nothing_leaves_long_gradients_alone() -> None:
+    """The layer beneath is then the model's last: its errors come all at once, not window by window."""
+    top = fr.LSTM(8, return_sequences=True)
+    dropping = fr.Sequential([top, fr.Dropout(0.5)], input_size=3, dtype="float64")
+    plain = fr.Sequential([top], input_size=3, dtype="float64")
+    plain.set_weights(dropping.get_weights())
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((3, 700, 3)), rng.standard_normal((3, 700, 8))
+    loss, gradients = dropping.gradients(x, y)
+    expected_loss, expected = plain.gradients(x, y)
+    assert loss == expected_loss
+    for gradient, other in zip(gradients.values(), expected.values(), strict=True):
+        np.testing.assert_array_equal(gradient, other)

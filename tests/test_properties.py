@@ -1,6 +1,7 @@
 """The fast kernels against the slow reference, over random stacks, shapes, lengths, states and truncations."""
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastrnn as fr
+from fastrnn import plan
 from fastrnn.reference import model as reference
 from fastrnn.reference.training import start_training, train_step
 from tests.problems import Problem, as_list, assert_close, describe, problems
 
+WINDOWS = st.sampled_from([1, 20, 60, plan.WINDOW_ROWS])
+"""Windows of the way back from one step to more than a problem has."""
 BOUNDS = {"float64": 1e-12, "float32": 1e-4}
 """The bounds that the docstrings of ``predict`` and ``gradients`` state."""
 
@@ -36,7 +40,8 @@ def test_outputs_and_final_states(dtype: str, data: st.DataObject) -> None:
 def test_loss_and_gradients(dtype: str, data: st.DataObject) -> None:
     problem = data.draw(problems(dtype))
     wants = ("x", "initial_state") if problem.x.ndim == 3 else ("initial_state",)
-    loss, fast = problem.model.gradients(*problem.batch, wants=wants)
+    with mock.patch.object(plan, "WINDOW_ROWS", data.draw(WINDOWS)):
+        loss, fast = problem.model.gradients(*problem.batch, wants=wants)
     slow = reference.gradients(problem.layers, problem.model.get_weights(), *problem.batch)
     assert loss == pytest.approx(slow.loss, rel=BOUNDS[dtype], abs=1e-300)
     scale = max(float(np.abs(g).max()) for g in slow.weights)
@@ -78,10 +83,11 @@ def test_training_steps(threads: int, data: st.DataObject) -> None:
     trainer = fr.Trainer(
         problem.model, problem.loss, optimizer, tbptt=problem.tbptt, tbptt_update=update, threads=threads, **clips
     )
-    trainer.fit(
-        problem.x, problem.y, epochs=2, batch_size=size,
-        sample_weight=problem.sample_weight, lengths=problem.lengths, shuffle=False, verbose=0,
-    )  # fmt: skip
+    with mock.patch.object(plan, "WINDOW_ROWS", data.draw(WINDOWS)):
+        trainer.fit(
+            problem.x, problem.y, epochs=2, batch_size=size,
+            sample_weight=problem.sample_weight, lengths=problem.lengths, shuffle=False, verbose=0,
+        )  # fmt: skip
     for epoch in range(2):
         for batch, first in enumerate(range(0, len(problem.x), size)):
             draw = epoch * -(-len(problem.x) // size) + batch
