@@ -217,17 +217,15 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _data(
-        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, lengths: ArrayLike | None, of: str = ""
-    ) -> Data:
-        """Check the data, which errors name with ``of`` what they are."""
+    def _data(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, lengths: ArrayLike | None) -> Data:
+        """Check the data."""
         model = self.model
-        x = model.check_input(x, f"x{of}")
+        x = model.check_input(x)
         samples, steps = x.shape[:2]
         every_step, outputs = model.output_form
         return Data(
             x,
-            checks.targets(y, samples, steps if every_step else None, outputs, model.dtype, f"y{of}"),
+            checks.targets(y, samples, steps if every_step else None, outputs, model.dtype),
             checks.row_weights(sample_weight, samples),
             checks.row_lengths(lengths, samples, steps),
         )
@@ -248,7 +246,7 @@ class Trainer:
                     f"expected a tuple (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)"
                 )
             given = [*validation_data, None, None][:4]
-            held_out = self._data(given[0], given[1], given[2], given[3], " of validation_data")
+            held_out = self._data(given[0], given[1], given[2], given[3])
             if held_out.x.shape[2:] != data.x.shape[2:]:
                 raise ValueError(
                     f"x of validation_data has shape {held_out.x.shape}; expected (N, T, {data.x.shape[2]}): "

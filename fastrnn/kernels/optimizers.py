@@ -12,7 +12,7 @@ from numba import njit
 
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation, record, share
-from fastrnn.kernels.rows import add
+from fastrnn.kernels.rows import add, fill
 from fastrnn.kernels.vector import (
     doubles_at,
     fields,
@@ -24,6 +24,7 @@ from fastrnn.kernels.vector import (
     load,
     maximum,
     minimum,
+    offset,
     positive_quotient,
     real_of,
     splat,
@@ -83,8 +84,10 @@ def zero_gradients(real, call, spec):
     gradients = at(s.gradients, real)
     for piece in range(*_own_pieces(s, c)):
         start, stop = _piece(s, piece)
-        for i in range(start, stop, lanes(real)):
-            _write(gradients, i, splat(real, 0.0), stop - i)
+        whole = (stop - start) // lanes(real) * lanes(real)
+        fill(offset(gradients, start), whole, splat(real, 0.0))
+        for i in range(start + whole, stop):
+            gradients[i] = 0.0
 
 
 @operation(UPDATE)
