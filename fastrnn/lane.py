@@ -33,6 +33,7 @@ class Lane:
         self._numbers = self._x.reshape(-1)
         self._data = Data(self._x)
         self._team = Team(1)
+        self._is_ready = False
 
     def fits(self, x: Any, batch_size: int | None, threads: int | None) -> bool:
         """Whether a call is like the one that this was made for."""
@@ -49,10 +50,12 @@ class Lane:
             np.copyto(self._x, x)
             if not checks.has_finite_square(self._numbers):
                 return None
-            if plan.data is not self._data:
+            if self._is_ready and plan.data is self._data:
+                plan.repeat()
+            else:
+                self._is_ready = False
                 plan.read(self._data)
                 plan.run(self._team, 0, 1)
-            else:
-                plan.repeat()
+                self._is_ready = True
             assert plan.output is not None
             return plan.output.copy()

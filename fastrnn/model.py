@@ -182,9 +182,11 @@ class Sequential:
         checked = []
         for (name, view), value in zip(views.items(), weights, strict=True):
             checked.append(checks.weights(name, value, view.shape, self.dtype))
-        for view, array in zip(views.values(), checked, strict=True):
-            view[...] = array
-        self.network.weights_changed()
+        try:
+            for view, array in zip(views.values(), checked, strict=True):
+                view[...] = array
+        finally:
+            self.network.weights_changed()
 
     def count_params(self) -> int:
         """Return the number of parameters."""
@@ -232,8 +234,9 @@ class Sequential:
             Input of another shape or type, NaN, infinity.
         """
         plain = lengths is None and initial_state is None and not return_state
-        if plain and self._lane is not None and self._lane.fits(x, batch_size, threads):
-            repeated = self._lane.predict(np.asarray(x))
+        lane = self._lane
+        if plain and lane is not None and lane.fits(x, batch_size, threads):
+            repeated = lane.predict(np.asarray(x))
             if repeated is not None:
                 return repeated
         x = self.check_input(x)

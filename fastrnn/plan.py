@@ -338,7 +338,8 @@ class Plan:
 
     def _point(self, places: Places) -> None:
         """Point the operations at everything but x and the results."""
-        y, weight, lengths, order, initial = self._places = places
+        self._places = None
+        y, weight, lengths, order, initial = places
         for read in self._reads:
             read["order"], read["lengths"], read["sample_weight"] = order, lengths, weight
         for loss in self._losses:
@@ -351,6 +352,7 @@ class Plan:
                 state.start(self.carry_state, initial[i] if initial else (), order, lengths != 0)
             for turn in lowered.turns:
                 turn["has_lengths"] = lengths != 0
+        self._places = places
 
     def _point_emits(self, samples: int, wants_states: bool) -> None:
         """Make new arrays for the results and point the operations at them."""
@@ -399,23 +401,32 @@ class Plan:
 
     def repeat(self) -> None:
         """Run what was run last once more, in the calling thread; for one thread only."""
-        self._job["packs"] = self._packing()
+        version = self._begin_packing()
         _driver()(self._job_address, self._call_addresses[0])
+        self._packed_version = version
 
     def run(self, team: Team, first: int, last: int) -> None:
         """Run the minibatches ``first`` ... ``last - 1`` of the data."""
         job = self._job
         job["first_batch"], job["last_batch"] = first, last
         job["first_step"], job["first_draw"] = self.updates, self.draws
-        job["packs"] = self._packing()
-        team.run(_driver(), self._job_address, self._call_addresses)
-        self.draws += last - first
-        if self.training is not None and self.training.optimizer is not None:
-            self.network.weights_changed()
+        self._barrier[:] = 0
+        version = self._begin_packing()
+        try:
+            team.run(_driver(), self._job_address, self._call_addresses)
+        finally:
+            self.draws += last - first
+            if self.training is not None and self.training.optimizer is not None:
+                self.network.weights_changed()
+        self._packed_version = version
 
-    def _packing(self) -> int:
-        """Return for which minibatches the weights must be laid out: not again for those that have not changed."""
-        if self.training is not None:
-            return EACH
-        version, self._packed_version = self._packed_version, self.network.version
-        return NEVER if version is not None and version == self._packed_version else FIRST
+    def _begin_packing(self) -> int | None:
+        """Tell for which minibatches the weights must be laid out: not again for those that have not changed.
+
+        Returns the version that is laid out once the run has ended; until then none is.
+        """
+        before, self._packed_version = self._packed_version, None
+        version = self.network.version
+        is_packed = version is not None and version == before
+        self._job["packs"] = EACH if self.training is not None else NEVER if is_packed else FIRST
+        return version

@@ -63,7 +63,7 @@ class Team:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._job: Future[None] | None = None
+        self._is_clean = True
 
     def __enter__(self) -> Self:
         if self.threads > 1:
@@ -74,7 +74,7 @@ class Team:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._pool is not None:
-            if self._job is None or self._job.done():
+            if self._is_clean:
                 _idle[self.threads].append(self._pool)
             else:
                 self._pool.shutdown()
@@ -85,12 +85,18 @@ class Team:
         if self._pool is None:
             driver(job, calls[0])
             return
-        self._job = self._pool.submit(_lead, self._pool, driver, job, calls)
+        self._is_clean = False
+        lead: Future[None] | None = None
         try:
-            self._job.result()
+            lead = self._pool.submit(_lead, self._pool, driver, job, calls)
+            lead.result()
         except BaseException:
-            wait([self._job])
+            if lead is None:
+                self._pool.shutdown()
+            else:
+                wait([lead])
             raise
+        self._is_clean = True
 
 
 def _lead(pool: ThreadPoolExecutor, driver: Job, job: int, calls: Sequence[int]) -> None:

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn.team import Team
 
 INTERRUPTED = """
 import signal, sys, threading, time
@@ -113,3 +115,46 @@ def test_overflown_squares_do_not_make_adam_nan() -> None:
         np.full((1, 1, 1), 1e10), np.full((1, 1), -1e10), epochs=1, verbose=0
     )
     assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_an_interrupted_run_leaves_the_bookkeeping_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is run counts as run, and weights laid out before it are laid out anew."""
+    x, y = np.random.default_rng(0).standard_normal((8, 5, 2)).astype(np.float32), np.ones((8, 1), np.float32)
+    model = fr.Sequential([fr.LSTM(4), fr.Dense(1)], input_size=2)
+    trainer = fr.Trainer(model, optimizer=fr.SGD(0.5))
+    before = trainer.evaluate(x, y)
+    run = Team.run
+
+    def interrupted(self: Team, *arguments: Any) -> None:
+        run(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Team, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=1, batch_size=8, verbose=0)
+    monkeypatch.undo()
+    assert trainer._plan is not None
+    assert trainer._plan.draws == trainer._plan.updates == 1
+    fresh = fr.Sequential(model.layers, input_size=2)
+    fresh.set_weights(model.get_weights())
+    assert trainer.evaluate(x, y) == fr.Trainer(fresh).evaluate(x, y) != before
+
+
+def test_a_pool_whose_job_may_be_running_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt while the job is being submitted: the next team gets threads of its own."""
+    with Team(2) as team:
+        pool = team._pool
+        assert pool is not None
+        submit, begun = pool.submit, []
+
+        def interrupted(*arguments: Any) -> Any:
+            if not begun:
+                begun.append(submit(*arguments))
+                raise KeyboardInterrupt
+            return submit(*arguments)
+
+        monkeypatch.setattr(pool, "submit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            team.run(lambda job, call: None, 0, [0, 0])
+    with Team(2) as other:
+        assert other._pool is not pool
