@@ -22,7 +22,7 @@ class Lane:
 
     Parameters
     ----------
-    plan : a plan that emits, for one thread and as many rows as ``x`` has
+    plan : a plan that emits, for as many rows as ``x`` has
     x : (N, T, F) of the plan's dtype
     batch_size, threads : the arguments of the calls that this stands for
     """
@@ -32,7 +32,6 @@ class Lane:
         self._x = zeros(x.size, x.dtype).reshape(x.shape)
         self._numbers = self._x.reshape(-1)
         self._data = Data(self._x)
-        self._team = Team(1)
         self._is_ready = False
 
     def fits(self, x: Any, batch_size: int | None, threads: int | None) -> bool:
@@ -50,12 +49,13 @@ class Lane:
             np.copyto(self._x, x)
             if not checks.has_finite_square(self._numbers):
                 return None
-            if self._is_ready and plan.data is self._data:
-                plan.repeat()
-            else:
-                self._is_ready = False
-                plan.read(self._data)
-                plan.run(self._team, 0, 1)
-                self._is_ready = True
+            with Team(plan.threads) as team:
+                if self._is_ready and plan.data is self._data:
+                    plan.repeat(team)
+                else:
+                    self._is_ready = False
+                    plan.read(self._data)
+                    plan.run(team, 0, 1)
+                    self._is_ready = True
             assert plan.output is not None
             return plan.output.copy()

@@ -258,7 +258,7 @@ class Sequential:
                 plan.run(team, 0, plan.batches)
             output, states = plan.output, plan.final_states
             plan.release()
-        if plain and count == 1 and x.nbytes <= LANE_BYTES and samples == rows and x.dtype.kind == "f":
+        if plain and x.nbytes <= LANE_BYTES and samples == rows and x.dtype.kind == "f":
             self._lane = Lane(plan, x, batch_size, threads)
         if not return_state:
             return output

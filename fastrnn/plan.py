@@ -109,7 +109,12 @@ class Plan:
     ) -> None:
         self.network, self.rows, self.steps, self.threads = network, rows, steps, threads
         self.training, self.carry_state = training, carry_state
-        self.shards = shards_of(network, rows, steps) if training and training.optimizer else 1
+        self.splits = threads > 1 and any(splits_units(cell.layer, network.dtype, threads) for cell in network.cells)
+        if training is None:
+            self.shards = 1 if self.splits else threads
+        else:
+            self.shards = shards_of(network, rows, steps) if training.optimizer else 1
+            self.splits = self.splits and self.shards == 1
         self.shard_rows = min(rows, -(-rows // (self.shards * ROW_UNIT)) * ROW_UNIT)
         self.capacity = math.isqrt(steps - 1) + 1 if training and training.recompute else steps
         self.segments = -(-steps // self.capacity)
@@ -186,7 +191,7 @@ class Plan:
 
     def splits_units(self, layer: Unidirectional) -> bool:
         """Whether the threads share out a layer's units instead of the rows; see `fastrnn.threads.splits_units`."""
-        return self.threads > 1 and self.shards == 1 and splits_units(layer, self.network.dtype, self.threads)
+        return self.splits and splits_units(layer, self.network.dtype, self.threads)
 
     def meet(self, phase: str) -> None:
         """Make all threads meet after the last operation of a phase so far."""
@@ -195,7 +200,6 @@ class Plan:
     def _build(self, emits: bool) -> None:
         network, training, count = self.network, self.training, self.network.flat.size
         self._barrier = zeros(16, np.int64)
-        self.splits = any(self.splits_units(cell.layer) for cell in network.cells)
         self._widest = max(*network.widths, *(4 * cell.layer.units for cell in network.cells))
         self.nothing = self.zeros(padded(self._widest, LANES_OF[network.dtype]))
         self._workspaces: dict[int, Workspace] = {}
@@ -313,7 +317,7 @@ class Plan:
                 self.spec(CALL, member=thread, team=self.threads, scratch=scratch, barrier=self._barrier)
             )
         self._job_address = address(self._job)
-        self._call_addresses = [address(call) for call in self._calls]
+        self._call_addresses = np.array([address(call) for call in self._calls])
 
     # ------------------------------------------------------------------------------------------ running
 
@@ -399,10 +403,10 @@ class Plan:
         weight = self.totals[batch.EPOCH_WEIGHT]
         return [float(total / weight) if weight else 0.0 for total in self.totals[batch.EPOCH_SUMS :]]
 
-    def repeat(self) -> None:
-        """Run what was run last once more, in the calling thread; for one thread only."""
+    def repeat(self, team: Team) -> None:
+        """Run what was run last once more; not for training."""
         version = self._begin_packing()
-        _driver()(self._job_address, self._call_addresses[0])
+        team.run(_driver(), self._job_address, self._call_addresses)
         self._packed_version = version
 
     def run(self, team: Team, first: int, last: int) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import threading
 from collections import defaultdict
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn.kernels import crew
+from fastrnn.memory import address, zeros
 
 
 class Job(Protocol):
     """Compiled code that releases the interpreter's lock."""
+
+    address: int
+    """Of its machine code."""
 
     def __call__(self, job: int, call: int) -> None:
         """Run the job at address ``job`` as the thread whose record is at address ``call``."""
@@ -25,82 +33,72 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-_idle: defaultdict[int, list[ThreadPoolExecutor]] = defaultdict(list)
-"""Pools that no team uses, by their number of threads."""
+@functools.cache
+def _compiled() -> crew.Crew:
+    return crew.Crew()
 
 
-def _take_pool(threads: int) -> ThreadPoolExecutor:
-    """Return an idle pool of so many threads, all of them started."""
-    try:
-        return _idle[threads].pop()
-    except IndexError:
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="fastrnn")
-    ready = threading.Barrier(threads + 1)
-    try:
-        for _ in range(threads):
-            pool.submit(ready.wait)
-        ready.wait()
-    except BaseException:
-        ready.abort()
-        pool.shutdown()
-        raise
-    return pool
+class _Crew:
+    """Threads besides the calling one; after a job they look for the next for a moment before they sleep."""
 
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._mail = zeros(crew.WORDS * threads, np.int64).reshape(threads, crew.WORDS)
+        self._place = address(self._mail)
+        self._pools = [ThreadPoolExecutor(1, thread_name_prefix="fastrnn") for _ in range(1, threads)]
+
+    def run(self, code: int, job: int, calls: int) -> None:
+        """Run a job in all threads.
+
+        What is handed over to threads, and waited for, is so within one compiled call: Ctrl-C, which may come anywhere
+        between two steps of Python, leaves no thread waiting for another. A thread that was woken for nothing goes back
+        to sleep.
+        """
+        lead = _compiled().lead
+        lead(self._place, self._threads, 0, code, job, calls)
+        if not self._mail[0, 0]:
+            for i, pool in enumerate(self._pools, 1):
+                if self._mail[i, 0] == crew.GONE:
+                    pool.submit(self._attend, i)
+            lead(self._place, self._threads, 1, code, job, calls)
+
+    def _attend(self, i: int) -> None:
+        """Wait for jobs as thread ``i``, for a moment."""
+        _compiled().attend(self._place + self._mail.strides[0] * i)
+
+
+_idle: defaultdict[int, list[_Crew]] = defaultdict(list)
+"""Crews that no team uses, by their number of threads."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)
 
 
 class Team:
-    """``threads`` threads that run a job together.
-
-    A job's threads wait for each other at barriers inside the compiled code, so none may be missing: they are started,
-    and have answered, when the team is made, and the calling thread, which Ctrl-C may interrupt anywhere, only waits
-    for them. A single thread is the calling one. After the ``with`` block the threads sleep until another team of the
-    same size needs them.
-    """
+    """``threads`` threads that run a job together: the calling one and a crew, which no other team has meanwhile."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._is_clean = True
+        self._crew: _Crew | None = None
 
     def __enter__(self) -> Self:
         if self.threads > 1:
-            self._pool = _take_pool(self.threads)
+            try:
+                self._crew = _idle[self.threads].pop()
+            except IndexError:
+                self._crew = _Crew(self.threads)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            if self._is_clean:
-                _idle[self.threads].append(self._pool)
-            else:
-                self._pool.shutdown()
-            self._pool = None
+        if self._crew is not None:
+            _idle[self.threads].append(self._crew)
+            self._crew = None
 
-    def run(self, driver: Job, job: int, calls: Sequence[int]) -> None:
-        """Run ``driver`` once in every thread, each with its own record, and wait for all."""
-        if self._pool is None:
-            driver(job, calls[0])
-            return
-        self._is_clean = False
-        lead: Future[None] | None = None
-        try:
-            lead = self._pool.submit(_lead, self._pool, driver, job, calls)
-            lead.result()
-        except BaseException:
-            if lead is None:
-                self._pool.shutdown()
-            else:
-                wait([lead])
-            raise
-        self._is_clean = True
-
-
-def _lead(pool: ThreadPoolExecutor, driver: Job, job: int, calls: Sequence[int]) -> None:
-    """Start the other members, run the first one's part and wait for the others."""
-    others = [pool.submit(driver, job, call) for call in calls[1:]]
-    driver(job, calls[0])
-    wait(others)
+    def run(self, driver: Job, job: int, calls: NDArray[np.int64]) -> None:
+        """Run ``driver`` once in every thread, each with the record at its own address, and wait for all."""
+        if self._crew is None:
+            driver(job, int(calls[0]))
+        else:
+            self._crew.run(driver.address, job, address(calls))

@@ -14,12 +14,14 @@ from fastrnn.team import available_threads
 WORK_PER_THREAD = 500_000
 """Multiply-adds of a forward pass that are worth another thread: tens of microseconds."""
 
-WORK_PER_CALL = 40 * WORK_PER_THREAD
+WORK_PER_CALL = 4 * WORK_PER_THREAD
 """The same for a single call, which must wake the threads first."""
 
 SHARD_ROWS = 16
 """Rows of a shard, about: enough to fill the register tiles twice."""
 
+GRADIENT_SHARE = 4
+"""How many times the gradients of all shards must fit into the states and gates that are stored of a minibatch."""
 
 SPLIT_BYTES = 2**19
 """Size of a recurrent kernel from which threads share out its columns and inputs have products of their own."""
@@ -28,17 +30,16 @@ SPLIT_BYTES = 2**19
 def shards_of(network: Network, rows: int, steps: int) -> int:
     """Into how many shards a minibatch is cut: by its shape alone, so that the result does not depend on the threads.
 
-    With a few weights every thread takes shards of rows from the data to gradients of its own, and nothing but these
-    changes hands. With many weights, whose gradients would cost more than the states do, all threads share one set of
-    gradients.
+    Every thread takes shards of rows from the data to gradients of its own, and nothing but these changes hands. There
+    are 1, 2, 4, 8 ... shards, which threads can share evenly, and no more than keep all gradients small beside what
+    is stored of the minibatch; on a single one, all threads work together.
     """
-    return -(-rows // SHARD_ROWS) if _is_light(network, rows, steps) else 1
-
-
-def _is_light(network: Network, rows: int, steps: int) -> bool:
-    """Whether gradients for every shard are small beside what is stored of a minibatch's states and gates."""
     numbers = sum(cell.layer.units * (cell.layer.gates + cell.layer.state_arrays) for cell in network.cells)
-    return 8 * -(-rows // SHARD_ROWS) * network.flat.size <= rows * steps * numbers
+    most = min(rows // ROW_UNIT, rows * steps * numbers // (GRADIENT_SHARE * network.flat.size))
+    shards = 1
+    while 2 * shards <= most and (shards == 1 or SHARD_ROWS * shards < rows):
+        shards *= 2
+    return shards
 
 
 def outgrows_cache(layer: Unidirectional, dtype: str) -> bool:
@@ -81,6 +82,7 @@ def choose_threads(
     else:
         worth = WORK_PER_THREAD if minibatches is None else max(WORK_PER_THREAD, WORK_PER_CALL // minibatches)
         most = max(1, min(available_threads(), _step_work(network) * rows * steps // worth))
-    if trains and _is_light(network, rows, steps):
-        return min(most, shards_of(network, rows, steps))
-    return min(most, -(-rows // (2 * ROW_UNIT)))
+    shards = shards_of(network, rows, steps) if trains else 1
+    if shards > 1:
+        return min(most, shards)
+    return min(most, max(1, rows // ROW_UNIT))

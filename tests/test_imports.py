@@ -25,10 +25,10 @@ class Floor(NamedTuple):
 FLOORS = {
     "reference": Floor({"reference"}, set()),
     "kernels": Floor({"kernels"}, set()),
-    "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings", "team"}, set()),
+    "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings"}, set()),
     "model": Floor(
         {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "states", "stream", "summary"}
-        | {"compiling", "lane", "threads", "update"},
+        | {"compiling", "lane", "team", "threads", "update"},
         {"ground", "kernels"},
     ),
     "trainer": Floor({"callbacks", "history", "trainer", "warm"}, {"ground", "kernels", "model"}),

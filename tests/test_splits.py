@@ -23,6 +23,7 @@ ROWS, STEPS, INPUTS, IDS = 19, 6, 3, 11
 @pytest.fixture(autouse=True)
 def _no_kernel_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "SPLIT_BYTES", 0)
+    monkeypatch.setattr(sharing, "GRADIENT_SHARE", 10**9)
 
 
 def build(kind: str, dtype: str, form: str, ids: str = "", drops: bool = False) -> fr.Sequential:

@@ -5,6 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -140,21 +143,33 @@ def test_an_interrupted_run_leaves_the_bookkeeping_right(monkeypatch: pytest.Mon
     assert trainer.evaluate(x, y) == fr.Trainer(fresh).evaluate(x, y) != before
 
 
-def test_a_pool_whose_job_may_be_running_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interrupt while the job is being submitted: the next team gets threads of its own."""
-    with Team(2) as team:
-        pool = team._pool
-        assert pool is not None
-        submit, begun = pool.submit, []
+@pytest.mark.parametrize("submitted", [False, True])
+def test_an_interrupt_while_threads_are_woken_leaves_none_waiting(
+    monkeypatch: pytest.MonkeyPatch, submitted: bool
+) -> None:
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    x = np.random.default_rng(0).standard_normal((8, 5, 2))
+    expected = model.predict(x, threads=1)
+    monkeypatch.setattr("fastrnn.team._idle", defaultdict(list))  # a crew that sleeps
+    submit = ThreadPoolExecutor.submit
 
-        def interrupted(*arguments: Any) -> Any:
-            if not begun:
-                begun.append(submit(*arguments))
-                raise KeyboardInterrupt
-            return submit(*arguments)
+    def interrupted(*arguments: Any) -> None:
+        if submitted:
+            submit(*arguments)
+        raise KeyboardInterrupt
 
-        monkeypatch.setattr(pool, "submit", interrupted)
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            team.run(lambda job, call: None, 0, [0, 0])
-    with Team(2) as other:
-        assert other._pool is not pool
+            model.predict(x, threads=2)
+    for _ in range(3):
+        np.testing.assert_array_equal(model.predict(x, threads=2), expected)
+
+
+def test_threads_are_found_awake_or_asleep() -> None:
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    x = np.random.default_rng(0).standard_normal((16, 5, 2))
+    expected = model.predict(x, threads=1)
+    for pause in (0.0, 0.0, 0.05, 0.0005, 0.001, 0.002, 0.004) * 5:
+        time.sleep(pause)
+        np.testing.assert_array_equal(model.predict(x, threads=4), expected)

@@ -11,10 +11,11 @@ import ctypes
 from numba import from_dtype, njit, types
 
 from fastrnn.kernels.batch import LONGEST
+from fastrnn.kernels.calls import routine_caller
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import CALL, compiled, meet, record, share
 from fastrnn.kernels.product import ROW_UNIT
-from fastrnn.kernels.vector import doubles_at, fields, integers_at, routine_caller
+from fastrnn.kernels.vector import doubles_at, fields, integers_at
 
 JOB = record(
     "first_batch last_batch first_draw batch_size samples steps shortest first_step k1 k2 segment online trains "
@@ -229,7 +230,8 @@ class Driver:
     def __init__(self) -> None:
         pointers = [types.CPointer(from_dtype(JOB)), types.CPointer(from_dtype(CALL))]
         self._code = compiled(drive, [*pointers, types.int64], "driver")
-        self._call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(self._code.address)
+        self.address = int(self._code.address)
+        self._call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(self.address)
 
     def __call__(self, job: int, call: int) -> None:
         """Run the job at address ``job`` with the thread's record at address ``call``."""

@@ -10,6 +10,7 @@ from numba import njit
 
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation, record, share
+from fastrnn.kernels.philox import philox_kept
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.rows import padded_width
 from fastrnn.kernels.signals import (
@@ -22,7 +23,7 @@ from fastrnn.kernels.signals import (
     own_steps,
     rows_at,
 )
-from fastrnn.kernels.vector import fields, integers_at, lane, lanes, load, philox_kept, store
+from fastrnn.kernels.vector import fields, integers_at, lane, lanes, load, store
 
 DROPOUT = record(SIGNALS + "seed stream threshold one_mask", "scale")
 """A word of the generator below ``threshold`` drops a number, another scales it by ``scale``; ``one_mask``: the same

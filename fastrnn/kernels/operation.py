@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numba import cfunc, float32, float64, from_dtype, int64, types
 
+from fastrnn.kernels.atomics import atomic_add, atomic_load, atomic_store, give_way, relax
 from fastrnn.kernels.cache import cached_in, empty
 from fastrnn.kernels.helper import helper
-from fastrnn.kernels.vector import atomic_add, atomic_load, atomic_store, give_way, offset, pointer_to, relax
+from fastrnn.kernels.vector import offset, pointer_to
 
 REALS = {"float32": float32, "float64": float64}
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from numba import njit
 
+from fastrnn.kernels.calls import routine_caller
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import routine
 from fastrnn.kernels.target import TARGET
-from fastrnn.kernels.vector import lanes, load, matrix_tile, offset, routine_caller, store, transpose
+from fastrnn.kernels.tiles import matrix_tile, transpose
+from fastrnn.kernels.vector import lanes, load, offset, store
 
 PANEL = 3
 ROW_UNIT = 4

@@ -5,9 +5,11 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.activations import activated
+from fastrnn.kernels.calls import routine_caller
 from fastrnn.kernels.operation import routine
 from fastrnn.kernels.product import panel_width
-from fastrnn.kernels.vector import lanes, load, offset, routine_caller, row_tile, store
+from fastrnn.kernels.tiles import row_tile
+from fastrnn.kernels.vector import lanes, load, offset, store
 
 _tile_1, _tile_2, _tile_3 = row_tile(1, 8), row_tile(2, 4), row_tile(3, 4)
 

@@ -1,0 +1,91 @@
+"""Crew: threads that stay in compiled code for a moment after a job, so that the next one finds them awake.
+
+Every thread but the calling one has a *mail*, ``WORDS`` int64 numbers: its state, then a job's code, its record and the
+thread's own. The first ``WORDS`` numbers of a crew's memory are the calling thread's; its first says whether the last
+job was run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+from numba import njit, types
+
+from fastrnn.kernels.atomics import atomic_load, atomic_store, atomic_swap_if, give_way, relax
+from fastrnn.kernels.calls import routine_caller
+from fastrnn.kernels.helper import helper
+from fastrnn.kernels.operation import compiled
+from fastrnn.kernels.vector import integers_at
+
+WORDS = 16
+GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
+"""States: in Python or asleep; waiting for a job; promised one; at work."""
+_BYTES = 8 * WORDS
+_SPINS = 4096
+_ROUNDS = 8 * _SPINS
+"""How often a thread looks for the next job before it leaves: about a millisecond."""
+
+_run = routine_caller("iii")
+
+
+@helper
+def _wait(spins):
+    """Let a moment pass: at first spinning, then giving way."""
+    if spins < _SPINS:
+        relax()
+    else:
+        give_way()
+    return spins + 1
+
+
+@njit
+def attend(mail):
+    """Run the jobs that `lead` hands over, until none has come for a while."""
+    words = integers_at(mail)
+    atomic_store(mail, AWAKE)
+    spins = 0
+    while spins < _ROUNDS or not atomic_swap_if(mail, AWAKE, GONE):
+        if atomic_load(mail) == CALLED:
+            _run(words[1], words[2], words[3], words[3])
+            atomic_store(mail, AWAKE)
+            spins = 0
+        spins = _wait(spins)
+
+
+@njit
+def lead(crew, threads, waits, code, job, calls):
+    """Run a job in all threads, this one the first: at once if they are awake, else not at all unless it ``waits``.
+
+    Once a thread has been promised a job it stays until it has run it or is let off: a thread that meets the others
+    within the job finds all of them there.
+    """
+    integers_at(crew)[0] = 0
+    for i in range(1, threads):
+        spins = 0
+        while not atomic_swap_if(crew + i * _BYTES, AWAKE, CLAIMED):
+            if waits == 0:
+                for j in range(1, i):
+                    atomic_store(crew + j * _BYTES, AWAKE)
+                return
+            spins = _wait(spins)
+    for i in range(1, threads):
+        words = integers_at(crew + i * _BYTES)
+        words[1], words[2], words[3] = code, job, integers_at(calls)[i]
+        atomic_store(crew + i * _BYTES, CALLED)
+    own = integers_at(calls)[0]
+    _run(code, job, own, own)
+    for i in range(1, threads):
+        spins = 0
+        while atomic_load(crew + i * _BYTES) == CALLED:
+            spins = _wait(spins)
+    integers_at(crew)[0] = 1
+
+
+class Crew:
+    """The compiled `attend` and `lead`, which release the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self._kept = [compiled(attend, [types.int64], "crew"), compiled(lead, [types.int64] * 6, "crew")]
+        addresses = [code.address for code in self._kept]
+        self.attend = ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses[0])
+        self.lead = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(addresses[1])
