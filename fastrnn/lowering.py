@@ -5,15 +5,16 @@ Legend: ``B`` rows, ``T`` steps, or those of a segment where only a segment's st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastrnn.kernels import dense, dropout, elman, embedding, gru, lstm, merging, recurrence
+from fastrnn.cells import CELLS, CellBuffers, State
+from fastrnn.kernels import dense, dropout, embedding, merging, recurrence, recurrent_states
 from fastrnn.kernels.activations import ACTIVATIONS
 from fastrnn.kernels.operation import Operation
-from fastrnn.kernels.product import ROW_UNIT, gram, joined_product, pack, padded, product
+from fastrnn.kernels.product import gram, joined_product, pack, padded, product
+from fastrnn.kernels.recurrent import RECURRENT
 from fastrnn.kernels.row import row_product
 from fastrnn.kernels.signals import EVERY, WHOLE, WINDOW
 from fastrnn.kernels.vector import LANES_OF
@@ -26,33 +27,13 @@ from fastrnn.layers import (
     Layer,
     OneHot,
     Recurrent,
-    Unidirectional,
 )
-from fastrnn.memory import Workspace, address
-from fastrnn.threads import outgrows_cache
+from fastrnn.memory import Workspace
 
 if TYPE_CHECKING:
     from fastrnn.plan import Plan
 
 Array = NDArray[Any]
-
-
-class Kernels(NamedTuple):
-    """The operations of a recurrent cell."""
-
-    pack: Operation
-    forward: Operation
-    backward: Operation
-    gradients: Operation
-
-
-CELLS = {
-    "simple_rnn": Kernels(
-        recurrence.recurrent_pack, elman.elman_forward, elman.elman_backward, recurrence.recurrent_gradients
-    ),
-    "lstm": Kernels(recurrence.recurrent_pack, lstm.lstm_forward, lstm.lstm_backward, recurrence.recurrent_gradients),
-    "gru": Kernels(gru.gru_pack, gru.gru_forward, gru.gru_backward, gru.gru_gradients),
-}
 
 
 class Signal(NamedTuple):
@@ -66,23 +47,6 @@ class Signal(NamedTuple):
     sequences: bool
     gradient: Array | None
     whole: int
-
-
-class State(NamedTuple):
-    """The state of a recurrent cell: its tapes (h, or h and c), its record, and where the final state lies on them."""
-
-    tapes: list[Array]
-    units: int
-    spec: Array
-    final: int
-
-    def start(self, carry: bool, initial: Sequence[int], order: int, has_lengths: bool) -> None:
-        """Tell where minibatches start and whether rows have lengths."""
-        spec = self.spec
-        spec["start"] = recurrence.FROM_BEFORE if carry else recurrence.FROM_GIVEN if initial else recurrence.FROM_ZERO
-        for field, place in zip(("initial", "initial_cell"), initial, strict=False):
-            spec[field] = place
-        spec["order"], spec["has_lengths"] = order, has_lengths
 
 
 class Back(NamedTuple):
@@ -187,11 +151,11 @@ class Lowering:
         """Return a buffer of ``count`` numbers that only this shard, or the thread that has it, uses."""
         return self.workspace.zeros(count, self.plan.network.dtype)
 
-    def _pack(self, name: str, count: int) -> dict[str, Array]:
+    def pack(self, name: str, count: int) -> Array:
         """Return the buffer for a packed weight, all shards' together."""
         if name not in self.packed:
             self.packed[name] = self.plan.zeros(count)
-        return {name: self.packed[name]}
+        return self.packed[name]
 
     def _signals(self) -> dict[str, Any]:
         """Fields that the records of all layers have: where they read."""
@@ -215,7 +179,7 @@ class Lowering:
         stride, sequences = self.padded(size), self.signal.sequences
         output = self.zeros((self.plan.capacity if sequences else 1) * self.rows * stride)
         gradient, whole = self._gradient(stride, sequences, needed)
-        fields = self._signals() | {"output": output, "output_stride": stride, "whole_d_output": whole}
+        fields = self._signals() | {"output": output, "whole_d_output": whole}
         if gradient is not None:
             fields["d_output"] = gradient
         return fields, Signal(output, size, stride, 0, False, sequences, gradient, whole)
@@ -227,10 +191,10 @@ class Lowering:
         fields, output = self._local(units)
         fields |= {"units": units, "activation": ACTIVATIONS[layer.activation], "use_bias": layer.use_bias}
         fields |= self.weights | {f"d_{name}": gradient for name, gradient in self.views.items()}
-        fields |= self._pack("packed_kernel", inputs * self.padded(units))
-        fields |= self._pack("packed_bias", self.padded(units))
+        sizes = {"packed_kernel": inputs * self.padded(units), "packed_bias": self.padded(units)}
         if self.signal.gradient is not None:
-            fields |= self._pack("packed_kernel_back", units * self.padded(inputs))
+            sizes["packed_kernel_back"] = units * self.padded(inputs)
+        fields |= {name: self.pack(name, size) for name, size in sizes.items()}
         spec = plan.spec(dense.DENSE, **fields)
         if self.first:
             plan.add("pack", dense.dense_pack, spec)
@@ -305,141 +269,49 @@ class Lowering:
 
     def _cell(self, cell: Cell, stream: int) -> Signal:
         """Add a recurrent direction and return its output."""
-        plan, layer, kernels = self.plan, cell.layer, CELLS[cell.layer.kind]
-        width = self.padded(layer.units)
-        fields: dict[str, Any] = {
-            "units": layer.units, "gates": layer.gates, "activation": ACTIVATIONS[layer.activation],
-            "recurrent_activation": ACTIVATIONS[getattr(layer, "recurrent_activation", "sigmoid")],
-            "reset_after": getattr(layer, "reset_after", False), "use_bias": layer.use_bias,
-            "return_sequences": layer.return_sequences, "reads_backwards": cell.reads_backwards,
-            "splits_units": plan.splits_units(layer), "keeps": self.trains or layer.kind == "simple_rnn",
-            "lengths": self.lengths, "final_place": 0 if cell.reads_backwards else plan.steps, "segment": plan.capacity,
-        }  # fmt: skip
-        fields |= self._weights_of(cell)
+        plan, layer, width = self.plan, cell.layer, self.padded(cell.layer.units)
+        fields: dict[str, Any] = {}
         if self.ids is not None:
             fields["ids"] = self.ids
             if self.drops and layer.dropout:
                 fields["id_scale"] = self.zeros(plan.capacity * self.rows)
-                odds = self._odds(layer.dropout, stream)
-                spec = plan.spec(dropout.MASK, ids=self.ids, target=fields["id_scale"], **odds)
-                plan.add("read", dropout.mask_begin, spec)
+                self._mask("read", layer.dropout, stream, ids=self.ids, target=fields["id_scale"])
         else:
-            is_top, is_last = self.is_top, self.is_last
-            self.is_top, self.is_last = not self.joint, False
-            self._dropout(layer.dropout, stream, one_mask=True)
-            self.is_top, self.is_last = is_top, is_last
-        fields |= self._tapes(cell)
+            self._drop_inputs(layer.dropout, stream)
         if self.drops and layer.recurrent_dropout:
             fields |= {"mask": self.zeros(self.rows * width), "masked": self.zeros(plan.capacity * self.rows * width)}
-            odds = self._odds(layer.recurrent_dropout, stream + 1)
-            plan.add(
-                "begin",
-                dropout.mask_begin,
-                plan.spec(dropout.MASK, units=layer.units, target=fields["mask"], **odds),
-            )
+            self._mask("begin", layer.recurrent_dropout, stream + 1, units=layer.units, target=fields["mask"])
         gradient, whole = self._gradient(width, layer.return_sequences)
+        buffers = CellBuffers(self, cell)
+        fields |= buffers.weights() | buffers.tapes()
         if gradient is not None:
-            fields |= {"d_output": gradient, "whole_d_output": whole} | self._errors(cell)
-        spec = plan.spec(recurrence.RECURRENT, **(self._signals() | {"sequences": True} | fields))
-        final = 0 if cell.reads_backwards else plan.steps
+            fields |= {"d_output": gradient, "whole_d_output": whole} | buffers.errors()
+        kernels, final = CELLS[layer.kind], buffers.final_place
+        spec = plan.spec(RECURRENT, **(self._signals() | buffers.settings() | fields))
         tapes = [fields["h"], fields["cell"]] if layer.state_arrays == 2 else [fields["h"]]
         self.states.append(State(tapes, layer.units, spec, final))
-        plan.add("begin", recurrence.recurrent_begin, spec)
+        plan.add("begin", recurrent_states.recurrent_begin, spec)
         if plan.capacity < plan.steps:
-            plan.add("keep", recurrence.recurrent_keep, spec)
-            plan.add("recall", recurrence.recurrent_recall, spec)
+            plan.add("keep", recurrent_states.recurrent_keep, spec)
+            plan.add("recall", recurrent_states.recurrent_recall, spec)
         if self.first:
             plan.add("pack", kernels.pack, spec)
         plan.add("forward", kernels.forward, spec)
-        self.back.append(
-            Back(
-                spec, kernels.backward, kernels.gradients, recurrence.recurrent_begin_pass, cell.reads_backwards,
-                not layer.return_sequences,
-            )
-        )  # fmt: skip
-        last = 0 if cell.reads_backwards else plan.steps
-        first = (0 if cell.reads_backwards else 1) if layer.return_sequences else last
+        ways = (kernels.backward, kernels.gradients, recurrence.recurrent_begin_pass)
+        self.back.append(Back(spec, *ways, cell.reads_backwards, last_only=not layer.return_sequences))
+        first = buffers.first_output if layer.return_sequences else final
         return Signal(
             fields["h"], layer.units, width, first, not cell.reads_backwards, layer.return_sequences, gradient, whole
         )
 
-    def _weights_of(self, cell: Cell) -> dict[str, Any]:
-        """Fields for a cell's weights, their gradients and their packed forms."""
-        layer, prefix, inputs = cell.layer, cell.prefix, self.signal.size
-        units, columns = layer.units, layer.gates * layer.units
-        fields: dict[str, Any] = {}
-        for name, weight in self.weights.items():
-            if name.startswith(prefix):
-                fields[name.removeprefix(prefix)] = weight
-        for name, gradient in self.views.items():
-            if name.startswith(prefix):
-                fields[f"d_{name.removeprefix(prefix)}"] = gradient
-        across = self.padded(columns) if layer.kind != "gru" else self.padded(2 * units) + self.padded(units)
-        sizes = {
-            "packed_recurrent": units * across,
-            "packed_bias": self.padded(columns),
-            "packed_recurrent_bias": self.padded(units),
-        }
-        if self._joins(layer, fields):
-            sizes["packed_joined"] = (inputs + units) * self.padded(columns)
-            del sizes["packed_recurrent"]
-        elif self.ids is None:
-            sizes["packed_kernel"] = inputs * self.padded(columns)
-        if self.ids is None and self.signal.gradient is not None:
-            sizes["packed_kernel_back"] = columns * self.padded(inputs)
-        if self.trains:
-            sizes["packed_recurrent_back"] = columns * self.padded(units)
-        for name, size in sizes.items():
-            fields[name] = self._pack(prefix + name, size)[prefix + name]
-        return fields
+    def _drop_inputs(self, rate: float, stream: int) -> None:
+        """Drop a cell's inputs, the same at every step."""
+        is_top, is_last = self.is_top, self.is_last
+        self.is_top, self.is_last = not self.joint, False
+        self._dropout(rate, stream, one_mask=True)
+        self.is_top, self.is_last = is_top, is_last
 
-    def _joins(self, layer: Unidirectional, weights: dict[str, Any]) -> bool:
-        """Whether one product a step takes input and state together: where both are short and the rows several.
-
-        This must not depend on the threads.
-        """
-        below = address(weights["kernel"]) + weights["kernel"].nbytes == address(weights["recurrent_kernel"])
-        return (
-            self.ids is None and layer.kind != "gru" and below and self.rows >= ROW_UNIT
-            and self.signal.size + layer.units <= recurrence.JOINED_TERMS
-            and not outgrows_cache(layer, self.plan.network.dtype)
-        )  # fmt: skip
-
-    def _tapes(self, cell: Cell) -> dict[str, Any]:
-        """Buffers for a cell's states and gates."""
-        plan, layer, rows = self.plan, cell.layer, self.rows
-        width = self.padded(layer.units)
-        h = self.zeros((plan.capacity + 1) * rows * width)
-        stored = plan.segments * rows * width if plan.capacity < plan.steps else 0
-        fields: dict[str, Any] = {"h": h, "stored": self.zeros(stored)}
-        if layer.gates == 1:
-            return fields | {"z": h, "z_stride": width, "z_first": 0 if cell.reads_backwards else 1}
-        stride = self._gate_stride(layer.units)
-        kept = plan.capacity * rows if self.trains else max(recurrence.STEP_ROWS, rows)
-        fields |= {"z": self.zeros(kept * stride), "z_stride": stride}
-        if layer.state_arrays == 2:
-            fields["cell"] = self.zeros((plan.capacity + 1 if self.trains else 1) * rows * width)
-            fields["stored_cell"] = self.zeros(stored)
-        return fields
-
-    def _gate_stride(self, units: int) -> int:
-        """Return the distance between rows of gates: four blocks of ``units``, the last padded to whole vectors."""
-        return self.padded(3 * units + self.padded(units))
-
-    def _errors(self, cell: Cell) -> dict[str, Any]:
-        """Buffers for what flows back through a cell."""
-        plan, layer, rows = self.plan, cell.layer, self.rows
-        width = self.padded(layer.units)
-        stride = width if layer.gates == 1 else self._gate_stride(layer.units)
-        fields: dict[str, Any] = {
-            "carry": self.zeros(2 * rows * width), "d_z": self.zeros(plan.window * rows * stride), "d_stride": stride,
-        }  # fmt: skip
-        if layer.state_arrays == 2:
-            fields["carry_cell"] = self.zeros(rows * width)
-        if layer.kind == "gru":
-            fields["pulled"] = self.zeros(rows * width)
-        if plan.training is not None and plan.training.wants_initial:
-            wanted = [self.zeros(rows * width) for _ in range(layer.state_arrays)]
-            self.initial_gradients.append(wanted)
-            fields |= {"wants_d_initial": 1} | dict(zip(("d_initial", "d_initial_cell"), wanted, strict=False))
-        return fields
+    def _mask(self, phase: str, rate: float, stream: int, **fields: Any) -> None:
+        """Add the drawing of a mask."""
+        spec = self.plan.spec(dropout.MASK, **fields, **self._odds(rate, stream))
+        self.plan.add(phase, dropout.mask_begin, spec)

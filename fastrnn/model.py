@@ -253,11 +253,13 @@ class Sequential:
         count = choose_threads(threads, self.network, rows, steps, minibatches=-(-samples // rows))
         plan = self._plan(("predict", rows, steps, count), rows=rows, steps=steps, threads=count, emits=True)
         with plan.lock:
-            plan.read(data, wants_states=return_state)
-            with Team(count) as team:
-                plan.run(team, 0, plan.batches)
-            output, states = plan.output, plan.final_states
-            plan.release()
+            try:
+                plan.read(data, wants_states=return_state)
+                with Team(count) as team:
+                    plan.run(team, 0, plan.batches)
+                output, states = plan.output, plan.final_states
+            finally:
+                plan.release()
         if plain and x.nbytes <= LANE_BYTES and samples == rows and x.dtype.kind == "f":
             self._lane = Lane(plan, x, batch_size, threads)
         if not return_state:

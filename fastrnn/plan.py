@@ -20,7 +20,7 @@ from fastrnn.kernels.driver import EACH, FIRST, JOB, NEVER, STAGE_FIELDS, Driver
 from fastrnn.kernels.operation import CALL, Operation
 from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
-from fastrnn.layers import Unidirectional
+from fastrnn.layers import OneHot, Unidirectional
 from fastrnn.locks import Lock
 from fastrnn.lowering import Back, Lowering
 from fastrnn.memory import Workspace, address, zeros
@@ -200,7 +200,8 @@ class Plan:
     def _build(self, emits: bool) -> None:
         network, training, count = self.network, self.training, self.network.flat.size
         self._barrier = zeros(16, np.int64)
-        self._widest = max(*network.widths, *(4 * cell.layer.units for cell in network.cells))
+        beneath = 0 if not network.takes_ids else 2 if isinstance(network.layers[0], OneHot) else 1
+        self._widest = max(*network.widths[beneath:], *(4 * cell.layer.units for cell in network.cells))
         self.nothing = self.zeros(padded(self._widest, LANES_OF[network.dtype]))
         self._workspaces: dict[int, Workspace] = {}
         self._reads: list[Array] = []
@@ -305,7 +306,7 @@ class Plan:
         self._job = self.spec(
             JOB,
             steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), segment=self.capacity,
-            online=bool(training and training.online), trains=training is not None,
+            online=bool(training and training.online),
             updates=bool(training and training.optimizer), stages=stages, stage_count=len(self._stages),
             barrier=self._barrier, totals=self.totals, batch_size=self.rows, shards=self.shards,
             operations=len(tables[0]), shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
@@ -338,7 +339,6 @@ class Plan:
         if self._emits:
             self._point_emits(len(data.x), wants_states)
         self._job["samples"] = len(data.x)
-        self._job["shortest"] = self.steps if data.lengths is None else min(self.steps, int(data.lengths.min()))
 
     def _point(self, places: Places) -> None:
         """Point the operations at everything but x and the results."""

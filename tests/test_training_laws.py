@@ -271,3 +271,15 @@ def test_training_lowers_the_loss_of_a_task_that_can_be_learned(dtype: str) -> N
         .history["loss"]
     )
     assert losses[-1] < 0.02 * losses[0]
+
+
+def test_a_short_row_lengthens_the_passes_of_its_own_minibatch_only(dtype: str) -> None:
+    steps, lengths = 20, np.array([20, 1, 20, 20])
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(3), fr.Dense(1)], dtype=dtype), tbptt=(2, 3), threads=1)
+    firsts = []
+    for part in (slice(0, 2), slice(2, 4), slice(0, 4)):
+        data = np.ones((4, steps, 1))[part], np.ones((4, 1))[part]
+        trainer.fit(*data, epochs=1, batch_size=2, lengths=lengths[part], shuffle=False, verbose=0)
+        assert trainer._plan is not None
+        firsts.append(int(trainer._plan._calls[0]["pass_first"][0]))
+    assert firsts == [0, steps - 3, steps - 3]

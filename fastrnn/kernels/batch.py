@@ -16,11 +16,11 @@ BATCH = record(
 """``x`` (N, T, I), or (N, T) int64 if they are ``ids``, ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are
 the data, ``order`` (N) int64 the rows' order (0: as they stand); ``input`` (steps, B, I) or (steps, B) int64,
 ``batch_lengths`` and ``batch_weight`` (B) what the layers read;
-``row_totals`` (columns, capacity) and ``totals`` (1 + columns) float64 sums of the loss and the metrics: ``totals[0]``
-the minibatch's weight, ``totals[LONGEST]`` its longest row that counts, ``totals[2]`` the epoch's weight,
-``totals[3:]`` the epoch's sums."""
+``row_totals`` (columns, capacity) and ``totals`` float64 sums of the loss and the metrics: ``totals[0]`` the weight of
+the minibatch, ``totals[LONGEST]`` and ``totals[SHORTEST]`` where the last error of its rows that count ends and the
+least length of them, ``totals[EPOCH_WEIGHT]`` the epoch's weight, ``totals[EPOCH_SUMS:]`` the epoch's sums."""
 
-LONGEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3
+LONGEST, SHORTEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3, 4
 
 
 @operation(BATCH)
@@ -60,17 +60,19 @@ def batch_weigh(real, call, spec):
     if c.thread != 0:
         return
     weight = 0.0
-    longest = 0
+    longest, shortest = 0, s.steps
     for row in range(c.rows):
         place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
         steps = integers_at(s.lengths)[place] if s.lengths != 0 else s.steps
         counted = steps if s.errors_every_step != 0 else min(1, steps)
         own = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
         weight += counted * own
-        if own != 0.0:
-            longest = max(longest, steps if s.errors_every_step != 0 else counted * s.steps)
+        if own != 0.0 and steps > 0:
+            longest = max(longest, steps if s.errors_every_step != 0 else s.steps)
+            shortest = min(shortest, steps)
     doubles_at(s.totals)[0] = weight
     doubles_at(s.totals)[LONGEST] = longest
+    doubles_at(s.totals)[SHORTEST] = shortest
 
 
 @operation(BATCH)

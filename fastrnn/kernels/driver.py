@@ -10,7 +10,7 @@ import ctypes
 
 from numba import from_dtype, njit, types
 
-from fastrnn.kernels.batch import LONGEST
+from fastrnn.kernels.batch import LONGEST, SHORTEST
 from fastrnn.kernels.calls import routine_caller
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import CALL, compiled, meet, record, share
@@ -18,7 +18,7 @@ from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.vector import doubles_at, fields, integers_at
 
 JOB = record(
-    "first_batch last_batch first_draw batch_size samples steps shortest first_step k1 k2 segment online trains "
+    "first_batch last_batch first_draw batch_size samples steps first_step k1 k2 segment online "
     "updates packs shards barrier totals shared table operations stages stage_count "
     "pack change end stop clear keep recall read forward error begin_back"
 )
@@ -35,7 +35,7 @@ minibatch, from ``clear`` on zero its gradients, from ``keep`` on store the stat
 losses; from ``begin_back`` on it goes back in ``stages`` (stage_count, STAGE_FIELDS). Steps are worked on in segments
 of ``segment``: if there are several, each is run twice, for the states between segments and for its gradients.
 ``first_step`` is the number of updates and ``first_draw`` the number of minibatches done before ``first_batch``;
-``shortest`` the least length of a row; ``packs`` says for which minibatches the weights are laid out.
+``packs`` says for which minibatches the weights are laid out.
 """
 
 STAGE_FIELDS = ("begin", "back", "done", "reads_backwards", "truncates", "last_only", "window")
@@ -88,7 +88,7 @@ def _back_pass(j, c, call, table, stage, errors_from, end, k2):
     Williams and Peng 1990, BPTT(h; h'). A row that ends before ``end`` counts its ``k2`` steps from its own end.
     """
     c.errors_from, c.pass_end, c.depth, c.last = errors_from, end, k2, end
-    ends = min(end, j.shortest) if _field(j, stage, 3) == 0 else end
+    ends = min(end, int(doubles_at(j.totals)[SHORTEST])) if _field(j, stage, 3) == 0 else end
     c.pass_first = max(0, ends - k2)
     _run(table, _field(j, stage, 0), _field(j, stage, 1), call, j.barrier, c.threads)
     _windows(

@@ -11,22 +11,9 @@ from fastrnn.kernels.activations import activate, derivative
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation
 from fastrnn.kernels.product import ROW_UNIT
-from fastrnn.kernels.recurrence import (
-    RECURRENT,
-    carry_back,
-    d_z_place,
-    gate_products,
-    hold,
-    is_held,
-    joined_gates,
-    mask_carry,
-    place_after,
-    run_backward,
-    run_forward,
-    state_read,
-    synchronise,
-    takes_part,
-)
+from fastrnn.kernels.recurrence import hold, mask_carry, run_backward, run_forward, state_read
+from fastrnn.kernels.recurrent import RECURRENT, d_z_place, is_held, place_after, synchronise, takes_part
+from fastrnn.kernels.recurrent_products import carry_back, gate_products, joined_gates
 from fastrnn.kernels.row import call_row_product
 from fastrnn.kernels.rows import fill, padded_width
 from fastrnn.kernels.signals import rows_at

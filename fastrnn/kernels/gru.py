@@ -13,31 +13,26 @@ from numba import njit
 from fastrnn.kernels.activations import SIGMOID, TANH, activated, derivative
 from fastrnn.kernels.helper import helper, inlined
 from fastrnn.kernels.operation import at, operation
-from fastrnn.kernels.recurrence import (
+from fastrnn.kernels.recurrence import hold, run_backward, run_forward, state_read
+from fastrnn.kernels.recurrent import (
     RECURRENT,
+    d_z_place,
+    gate_rows,
+    is_held,
+    place_after,
+    place_before,
+    synchronise,
+    takes_part,
+)
+from fastrnn.kernels.recurrent_gradients import (
     add_bias_gradients,
     add_gram,
     add_input_gradients,
     add_weight_gradients,
-    carry_back,
-    d_z_place,
-    gate_products,
-    gate_rows,
     gradient_window,
-    hold,
-    is_held,
-    pack_back,
-    pack_gates,
-    pack_kernel,
-    place_after,
-    place_before,
     recurrent_input,
-    run_backward,
-    run_forward,
-    state_read,
-    synchronise,
-    takes_part,
 )
+from fastrnn.kernels.recurrent_products import carry_back, gate_products, pack_back, pack_gates, pack_kernel
 from fastrnn.kernels.rows import add_column_sums, copy_numbers, padded_width, put
 from fastrnn.kernels.signals import rows_at
 from fastrnn.kernels.vector import fields, lanes, load, offset, splat, store

@@ -11,25 +11,19 @@ from numba import njit
 from fastrnn.kernels.activations import SIGMOID, TANH, activated, derivative
 from fastrnn.kernels.helper import helper, inlined
 from fastrnn.kernels.operation import at, operation
-from fastrnn.kernels.recurrence import (
+from fastrnn.kernels.recurrence import hold, mask_carry, run_backward, run_forward, state_read
+from fastrnn.kernels.recurrent import (
     RECURRENT,
-    carry_back,
     cell_rows,
     d_z_place,
-    gate_products,
     gate_rows,
-    hold,
     is_held,
-    joined_gates,
-    mask_carry,
     place_after,
     place_before,
-    run_backward,
-    run_forward,
-    state_read,
     synchronise,
     takes_part,
 )
+from fastrnn.kernels.recurrent_products import carry_back, gate_products, joined_gates
 from fastrnn.kernels.rows import padded_width, put
 from fastrnn.kernels.signals import rows_at
 from fastrnn.kernels.vector import lanes, load, offset, splat, store

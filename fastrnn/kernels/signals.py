@@ -12,7 +12,7 @@ from fastrnn.kernels.operation import at
 
 SIGNALS = (
     "steps sequences is_top pack product joined_product row_product gram nothing trains wants_d_input input input_size "
-    "input_stride input_first input_moves d_input whole_d_input output output_stride d_output whole_d_output "
+    "input_stride input_first input_moves d_input whole_d_input output d_output whole_d_output "
 )
 """Fields of every layer's record.
 
