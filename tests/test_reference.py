@@ -8,12 +8,22 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastrnn import reference
-from fastrnn.reference.activations import ACTIVATIONS, sigmoid
+from fastrnn.reference.activations import ACTIVATIONS, sigmoid, softmax, softmax_backward
 from fastrnn.reference.arrays import counted_steps
 from fastrnn.reference.clipping import clip_norm, clip_value
 from fastrnn.reference.dense import dense_backward, dense_forward
 from fastrnn.reference.elman import elman_backward, elman_forward
-from fastrnn.reference.losses import LOSSES, loss_shares, mae, mae_backward, mse
+from fastrnn.reference.losses import (
+    LOSSES,
+    LOSSES_OF_LOGITS,
+    binary_accuracy,
+    categorical_accuracy,
+    loss_shares,
+    mae,
+    mae_backward,
+    mse,
+    sparse_categorical_accuracy,
+)
 from fastrnn.reference.model import gradients, online_gradients, predict
 from fastrnn.reference.optimizers import adam_update, sgd_update
 from fastrnn.reference.tbptt import tbptt_pieces, tbptt_starts
@@ -161,14 +171,68 @@ def test_where_nothing_counts_loss_and_gradients_are_zero(rng, loss):
 def test_losses_divide_by_the_weights_that_count():
     y = np.array([[[1.0, 2.0], [3.0, 5.0]], [[0.0, 1.0], [9.0, 9.0]]])
     target = np.zeros_like(y)
-    shares = loss_shares(y.shape, [1.0, 3.0], [2, 1])
+    shares = loss_shares((2, 2), [1.0, 3.0], [2, 1])
     assert_allclose(mse(y, target, shares), (1 + 4 + 9 + 25 + 3 * (0 + 1)) / (5 * 2))
     assert_allclose(mae(y, target, shares), (1 + 2 + 3 + 5 + 3 * (0 + 1)) / (5 * 2))
     assert_array_equal(mae_backward(y, target, shares)[1], [[0.0, 0.3], [0.0, 0.0]])
-    assert_allclose(
-        mse(y[:, 0], target[:, 0], loss_shares((2, 2), [1.0, 3.0], [2, 1])), (1 + 4 + 3 * (0 + 1)) / (4 * 2)
+    assert_allclose(mse(y[:, 0], target[:, 0], loss_shares((2,), [1.0, 3.0], [2, 1])), (1 + 4 + 3 * (0 + 1)) / (4 * 2))
+    assert_allclose(mse(y, target, loss_shares((2, 2), None, None)), np.mean(y**2))
+
+
+def test_softmax_never_overflows_and_its_derivative_is_that_of_the_outputs():
+    a = np.array([[-1e4, 0.0, 3.0], [800.0, 799.0, -800.0], [1.0, 1.0, 1.0]])
+    e = np.exp([[-1e4, -3.0, 0.0], [0.0, -1.0, -1600.0], [0.0, 0.0, 0.0]])
+    assert_allclose(softmax(a), e / e.sum(axis=1, keepdims=True), rtol=1e-15)
+    d_y = np.array([1.0, -2.0, 0.5])
+    for row in ([0.3, -1.0, 2.0], [0.0, 0.0, 0.0]):
+        jacobian = [(softmax(row + h) - softmax(row - h)) / 2e-6 for h in 1e-6 * np.eye(3)]
+        assert_allclose(softmax_backward(softmax(np.array(row)), d_y), np.dot(jacobian, d_y), rtol=1e-8)
+
+
+TARGETS = {
+    "binary_crossentropy": np.array([[0.0, 1.0, 0.25], [1.0, 0.5, 0.0]]),
+    "categorical_crossentropy": np.array([[0.0, 1.0, 0.0], [0.2, 0.5, 0.3]]),
+    "sparse_categorical_crossentropy": np.array([2, 0]),
+}
+
+
+@pytest.mark.parametrize("loss", TARGETS)
+def test_a_crossentropy_of_logits_is_that_of_the_probabilities(rng, loss):
+    a, shares = rng.standard_normal((2, 3)), np.array([0.25, 0.75])
+    y = sigmoid(a) if loss == "binary_crossentropy" else softmax(a)
+    value, backward = LOSSES[loss]
+    value_of_logits, backward_of_logits = LOSSES_OF_LOGITS[loss]
+    assert_allclose(value_of_logits(a, TARGETS[loss], shares), value(y, TARGETS[loss], shares), rtol=1e-14)
+    d_y = backward(y, TARGETS[loss], shares)
+    d_a = d_y * y * (1.0 - y) if loss == "binary_crossentropy" else softmax_backward(y, d_y)
+    assert_allclose(backward_of_logits(a, TARGETS[loss], shares), d_a, rtol=1e-13, atol=1e-16)
+
+
+@pytest.mark.parametrize("loss", TARGETS)
+def test_a_crossentropy_of_logits_is_finite_however_wrong(loss):
+    value, backward = LOSSES_OF_LOGITS[loss]
+    a, shares = np.array([[1e4, -1e4, 0.0], [-1e4, 0.0, 1e4]]), np.array([0.5, 0.5])
+    assert 1e3 < value(a, TARGETS[loss], shares) < 2e4 + 1
+    assert np.abs(backward(a, TARGETS[loss], shares)).max() == pytest.approx(
+        0.5 / 3 if loss == "binary_crossentropy" else 0.5
     )
-    assert_allclose(mse(y, target, loss_shares(y.shape, None, None)), np.mean(y**2))
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "categorical_crossentropy"])
+def test_a_crossentropy_of_probabilities_is_held_away_from_infinity(loss):
+    value, backward = LOSSES[loss]
+    y, target = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
+    assert_allclose(value(y, target, [1.0]), -np.log(1e-7), rtol=1e-8)
+    assert not backward(y, target, [1.0]).any()
+
+
+def test_accuracy_is_the_weighted_share_of_what_is_right():
+    y = np.array([[0.2, 0.6, 0.2], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8], [0.0, 0.0, 9.0]])
+    shares = loss_shares((4,), [1.0, 2.0, 5.0, 3.0], [1, 1, 1, 0])
+    assert_allclose(sparse_categorical_accuracy(y, [1, 1, 2, 0], shares), 6 / 8)  # the first of equals is class 0
+    assert_allclose(categorical_accuracy(y, np.eye(3)[[1, 0, 0, 0]], shares), 3 / 8)
+    assert_allclose(binary_accuracy(y, [[0, 1, 1], [0, 0, 0], [1, 1, 1], [0, 0, 0]], shares), (2 + 6 + 5) / 24)
+    assert_allclose(binary_accuracy(y - 0.5, [[0, 1, 1], [0, 0, 0], [1, 1, 1], [0, 0, 0]], shares, 0.0), 13 / 24)
 
 
 def test_clipping():

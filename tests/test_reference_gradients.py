@@ -69,15 +69,32 @@ def make_batch(rng, layers, outputs, *, sequences, steps=STEPS):
     return x, y, states
 
 
+def make_targets(rng, loss, shape):
+    """Targets of the kind that a loss takes, for outputs of a shape."""
+    if loss == "binary_crossentropy":
+        return rng.uniform(0.0, 1.0, shape)
+    if loss == "categorical_crossentropy":
+        return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+    if loss == "sparse_categorical_crossentropy":
+        return rng.integers(0, shape[-1], shape[:-1])
+    return rng.standard_normal(shape)
+
+
+def loss_of_places(loss, output, y):
+    """The definition for each place; the outputs are probabilities."""
+    if loss in ("mse", "mae"):
+        return np.mean({"mse": np.square, "mae": np.abs}[loss](output - y), axis=-1)
+    if loss == "binary_crossentropy":
+        return -np.mean(y * np.log(output) + (1.0 - y) * np.log(1.0 - output), axis=-1)
+    target = y if loss == "categorical_crossentropy" else np.eye(output.shape[-1])[y]
+    return -np.log(np.prod(output**target, axis=-1))
+
+
 def weighted_loss(loss, output, y, sample_weight, lengths):
-    """The definition, as masks: sum(weight * loss) / sum(weight * outputs)."""
-    each = {"mse": np.square, "mae": np.abs}[loss](output - y)
-    weight = (
-        sample_weight[:, None]
-        if y.ndim == 2
-        else (sample_weight[:, None] * (np.arange(y.shape[1]) < lengths[:, None]))[..., None]
-    )
-    return np.sum(weight * each) / np.sum(weight * np.ones_like(each))
+    """The definition, as masks: sum(weight * loss) / sum(weight)."""
+    each = loss_of_places(loss, output, y)
+    weight = sample_weight if each.ndim == 1 else sample_weight[:, None] * (np.arange(each.shape[1]) < lengths[:, None])
+    return np.sum(weight * each) / np.sum(weight)
 
 
 FULL_CASES = [
@@ -96,6 +113,15 @@ FULL_CASES = [
     ("rrr", "sigmoid", None, True, False, "mse", None, None),
     ("drdrdd", "tanh", "tanh", True, True, "mse", [1.0, 2.0], [7, 1]),
     ("drdrdd", "linear", "sigmoid", False, True, "mse", [1.0, 2.0], [7, 0]),
+    ("rd", "tanh", "softmax", True, True, "mse", [1.0, 2.0], [7, 3]),
+    ("drdd", "tanh", "softmax", False, False, "mae", None, [4, 7]),
+    ("r", "sigmoid", None, True, True, "binary_crossentropy", [1.0, 2.0], [7, 3]),
+    ("rd", "tanh", "sigmoid", True, True, "binary_crossentropy", [1.0, 2.0], [7, 3]),
+    ("rdd", "tanh", "sigmoid", False, True, "binary_crossentropy", [1.0, 0.5], None),
+    ("rd", "tanh", "softmax", True, True, "categorical_crossentropy", None, [4, 7]),
+    ("rd", "relu", "softmax", False, False, "categorical_crossentropy", [1.0, 0.5], [7, 6]),
+    ("rrdd", "tanh", "softmax", True, True, "sparse_categorical_crossentropy", [1.0, 0.5], [7, 2]),
+    ("rd", "sigmoid", "softmax", False, True, "sparse_categorical_crossentropy", None, None),
 ]
 
 
@@ -108,6 +134,7 @@ def test_full_gradients(kinds, activation, dense_activation, sequences, use_bias
         rng, kinds, activation, dense_activation, sequences=sequences, use_bias=use_bias
     )
     x, y, state = make_batch(rng, layers, outputs, sequences=sequences)
+    y = make_targets(rng, loss, y.shape)
     row_weight = np.ones(2) if sample_weight is None else np.array(sample_weight)
     row_length = np.full(2, STEPS) if lengths is None else np.array(lengths)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from fastrnn.reference.losses import LOSSES, loss_shares
 from fastrnn.reference.model import gradients, predict
 from fastrnn.reference.training import apply_update, start_training, train_step
 
@@ -180,6 +181,92 @@ def test_k1_equal_to_k2_is_detaching_between_pieces(rng, cell, update):
     assert_all_close(progress.weights, to_keras(rnn, linear))
     assert_all_close(final_state, from_torch_state(hidden))
     assert progress.step == {"sequence": 1, "chunk": 3}[update]
+
+
+CROSSENTROPIES = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
+
+
+@pytest.mark.parametrize("activation", ["linear", "sigmoid", "softmax"])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("loss", CROSSENTROPIES)
+def test_crossentropies(rng, loss, sequences, activation):
+    """From logits, or over the dense layer's own sigmoid or softmax: torch's losses of logits, weighted by hand."""
+    binary = loss == "binary_crossentropy"
+    if activation == ("softmax" if binary else "sigmoid"):
+        activation = "linear"
+    rnn, linear, description = make_network({"kind": "lstm"}, layers=1)
+    description[-2] = {**description[-2], "return_sequences": sequences}
+    description[-1] = {**description[-1], "activation": activation}
+    x, shape = 3.0 * rng.standard_normal((4, 5, 2)), (4, 5) if sequences else (4,)
+    sample_weight, lengths = np.array([1.0, 0.0, 2.5, 0.5]), np.array([5, 4, 2, 3])
+    outside = np.arange(5) >= lengths[:, None]
+    if binary:
+        y = rng.uniform(0.0, 1.0, (*shape, 3)).round(1)
+    elif loss == "categorical_crossentropy":
+        y = rng.dirichlet(np.ones(3), shape)
+    else:
+        y = rng.integers(0, 3, shape)
+        if sequences:
+            y[outside] = -1
+    x_t = torch.tensor(x, requires_grad=True)
+    if sequences:
+        h = rnn(x_t)[0]
+    else:
+        h = torch.cat([rnn(x_t[n : n + 1, :length])[0][:, -1] for n, length in enumerate(lengths)])
+    logits = linear(h).reshape(-1, 3)
+    target = torch.tensor(y.reshape(-1, 3) if y.ndim > len(shape) else y.ravel())
+    if binary:
+        each = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(-1)
+    else:
+        each = torch.nn.functional.cross_entropy(logits, target, reduction="none", ignore_index=-1)
+    weight = np.where(outside, 0.0, sample_weight[:, None]) if sequences else sample_weight
+    value = torch.sum(each * torch.tensor(weight).ravel()) / weight.sum()
+    value.backward()
+    result = gradients(description, to_keras(rnn, linear), x, y, loss, sample_weight, lengths)
+    assert_allclose(result.loss, value.item(), rtol=1e-12)
+    assert_all_close(result.weights, to_keras(rnn, linear, grad=True))
+    assert_all_close([result.x], [x_t.grad])
+
+
+def test_binary_crossentropy_of_probabilities(rng):
+    y, target = rng.uniform(0.01, 0.99, (6, 3)), rng.uniform(0.0, 1.0, (6, 3))
+    shares = loss_shares((6,), None, None)
+    value, backward = LOSSES["binary_crossentropy"]
+    y_t = torch.tensor(y, requires_grad=True)
+    torch.nn.functional.binary_cross_entropy(y_t, torch.tensor(target)).backward()
+    assert_allclose(
+        value(y, target, shares), torch.nn.functional.binary_cross_entropy(y_t, torch.tensor(target)).item()
+    )
+    assert_all_close([backward(y, target, shares)], [y_t.grad])
+
+
+@pytest.mark.parametrize("loss", CROSSENTROPIES[1:])
+def test_categorical_crossentropy_of_probabilities(rng, loss):
+    y, target = rng.dirichlet(np.ones(3), 6), rng.integers(0, 3, 6)
+    shares = loss_shares((6,), None, None)
+    value, backward = LOSSES[loss]
+    y_t = torch.tensor(y, requires_grad=True)
+    expected = torch.nn.functional.nll_loss(torch.log(y_t), torch.tensor(target))
+    expected.backward()
+    given = target if loss.startswith("sparse") else np.eye(3)[target]
+    assert_allclose(value(y, given, shares), expected.item())
+    assert_all_close([backward(y, given, shares)], [y_t.grad])
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae"])
+def test_softmax_below_any_loss(rng, loss):
+    rnn, linear, description = make_network({"kind": "gru"}, layers=1)
+    description[-1] = {**description[-1], "activation": "softmax"}
+    x, y = rng.standard_normal((3, 6, 2)), rng.standard_normal((3, 6, 3))
+    output = torch.softmax(linear(rnn(torch.tensor(x))[0]), dim=-1)
+    make = {"mse": torch.nn.functional.mse_loss, "mae": torch.nn.functional.l1_loss}[loss]
+    value = make(output, torch.tensor(y))
+    value.backward()
+    weights = to_keras(rnn, linear)
+    assert_allclose(predict(description, weights, x)[0], output.detach(), rtol=1e-12)
+    result = gradients(description, weights, x, y, loss)
+    assert_allclose(result.loss, value.item(), rtol=1e-12)
+    assert_all_close(result.weights, to_keras(rnn, linear, grad=True))
 
 
 def run_detaching(make, weights, x, lengths, k, *, backwards):

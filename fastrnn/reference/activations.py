@@ -1,4 +1,7 @@
-"""Activations, and their derivatives expressed in the outputs: with y = f(a), ``f_derivative(y)`` is dy/da."""
+"""Activations, and their derivatives expressed in the outputs: with y = f(a), ``f_derivative(y)`` is dy/da.
+
+Softmax mixes the numbers of a place, so it has no derivative number by number: `softmax_backward` takes the gradient.
+"""
 
 import numpy as np
 
@@ -45,6 +48,20 @@ def linear(a: Array) -> Array:
 def linear_derivative(y: Array) -> Array:
     """dy/da = 1."""
     return np.ones_like(y)
+
+
+def softmax(a: Array) -> Array:
+    """y_j = exp(a_j) / sum over k of exp(a_k), over the last axis."""
+    # The largest exponent is 0: none overflows.
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    y: Array = e / np.sum(e, axis=-1, keepdims=True)
+    return y
+
+
+def softmax_backward(y: Array, d_y: Array) -> Array:
+    """Gradient of `softmax` by a: d_a_j = y_j (d_y_j - sum over k of d_y_k y_k)."""
+    d_a: Array = y * (d_y - np.sum(d_y * y, axis=-1, keepdims=True))
+    return d_a
 
 
 ACTIVATIONS = {

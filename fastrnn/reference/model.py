@@ -7,7 +7,7 @@ A layer is described by a plain dict; what is missing takes the value shown:
 - ``{"kind": "lstm", ...}``: the same, and ``"recurrent_activation": "sigmoid"``
 - ``{"kind": "gru", ...}``: the same as ``lstm``, and ``"reset_after": True``
 - ``{"kind": "bidirectional", "layer": {"kind": "lstm", ...}, "merge_mode": "concat"}``
-- ``{"kind": "dense", "activation": "linear", "use_bias": True}``
+- ``{"kind": "dense", "activation": "linear", "use_bias": True}``, whose activation may also be "softmax"
 - ``{"kind": "embedding"}``, ``{"kind": "one_hot", "vocabulary": V}``: the first layer, on ids (N, T)
 - ``{"kind": "dropout", "rate": 0.5}``
 
@@ -27,7 +27,7 @@ from fastrnn.reference.arrays import Array, Counts, Description, counted_steps, 
 from fastrnn.reference.dense import dense_backward, dense_forward
 from fastrnn.reference.dropout import Dropout, dropout_mask
 from fastrnn.reference.embedding import embedding_backward, embedding_forward
-from fastrnn.reference.losses import LOSSES, loss_shares
+from fastrnn.reference.losses import LOSSES, LOSSES_OF_LOGITS, loss_shares
 from fastrnn.reference.recurrent import (
     cells_of,
     reads_backwards,
@@ -102,17 +102,17 @@ def gradients(
     Parameters
     ----------
     layers, weights, x, lengths, initial_state : as in `predict`
-    y : (N, O) or (N, T, O), like the output
-    loss : a key of ``LOSSES``
+    y : (N, O) or (N, T, O), like the output; (N,) or (N, T) int for the sparse cross-entropy
+    loss : a key of ``LOSSES``; a cross-entropy is that of the logits, unless a recurrent layer's sigmoid is the output
     sample_weight : (N,), or None: 1 for every row
     tbptt : (k1, k2), or k for (k, k), or None for full back-propagation
     dropout : (seed, minibatch) of the masks, or None: nothing is dropped
     """
-    x = _start(layers, x)
+    x, layers = _start(layers, x), _with_top_of(loss, layers)
     rows, steps = x.shape[:2]
     counts = counted_steps(lengths, rows, steps)
-    shares = loss_shares(np.shape(y), sample_weight, lengths)
     tape = _forward(layers, weights, x, counts, _states(layers, initial_state), dropout)
+    shares = loss_shares(tape.outputs[-1].shape[:-1], sample_weight, lengths)
     k1, k2 = tbptt_depths(tbptt, steps)
     if any(reads_backwards(cell) for layer in layers for cell in cells_of(layer)):
         passes = [(shares, tbptt_pieces(k1, steps))]
@@ -161,13 +161,13 @@ def online_gradients(
     >>> first = next(pieces)  # doctest: +SKIP
     >>> second = pieces.send(updated_weights)  # doctest: +SKIP
     """
-    x = _start(layers, x)
+    x, layers = _start(layers, x), _with_top_of(loss, layers)
     rows, steps = x.shape[:2]
     counts = counted_steps(lengths, rows, steps)
-    shares = loss_shares(np.shape(y), sample_weight, lengths)
     k1, k2 = tbptt_depths(tbptt, steps)
     # Room for the whole sequence; every piece overwrites its own steps.
     tape = _forward(layers, weights, x, counts, _states(layers, initial_state), dropout)
+    shares = loss_shares(tape.outputs[-1].shape[:-1], sample_weight, lengths)
     for first, stop in _joint_pieces(shares, k1, steps):
         states = _states_after(layers, tape, first)
         piece = _forward(layers, weights, x[:, first:stop], counts[:, first:stop], states, dropout, first)
@@ -181,6 +181,20 @@ def online_gradients(
 def _start(layers: Sequence[Description], x: ArrayLike) -> NDArray[Any]:
     ids = layers[0]["kind"] in {"embedding", "one_hot"}
     return np.asarray(x, dtype=np.int64 if ids else np.float64)
+
+
+def _with_top_of(loss: str, layers: Sequence[Description]) -> Sequence[Description]:
+    """Leave out the sigmoid or the softmax of a dense layer on top, if the loss is a cross-entropy: it takes logits."""
+    top = layers[-1]
+    if loss not in LOSSES_OF_LOGITS or top["kind"] != "dense" or top.get("activation") not in {"sigmoid", "softmax"}:
+        return layers
+    return [*layers[:-1], {**top, "activation": "linear"}]
+
+
+def _takes_logits(loss: str, layers: Sequence[Description]) -> bool:
+    """Whether the outputs of layers from `_with_top_of` are logits to the loss, rather than a sigmoid's numbers."""
+    top = layers[-1]
+    return loss in LOSSES_OF_LOGITS and top.get("layer", top).get("activation") != "sigmoid"
 
 
 def _states(layers: Sequence[Description], initial_state: Sequence[ArrayLike] | None) -> list[Array | float]:
@@ -289,7 +303,7 @@ def _backward(
     dropout: Dropout,
 ) -> Gradients:
     """One pass from the errors at the places that have shares; every cell takes those of each piece k2 steps back."""
-    value, value_backward = LOSSES[loss]
+    value, value_backward = (LOSSES_OF_LOGITS if _takes_logits(loss, layers) else LOSSES)[loss]
     split = _split_weights(layers, weights)
     d_weights: list[Array] = []
     d_states: list[Array] = []
