@@ -144,11 +144,104 @@ def targets(y: ArrayLike, samples: int, steps: int | None, outputs: int, dtype: 
         array = array[..., None]
     if array.shape != expected:
         per = "a sequence" if steps is None else "a step"
+        is_classes = array.dtype.kind in "iu" and array.shape in (expected[:-1], (*expected[:-1], 1))
+        cure = "; for classes use sparse_categorical_crossentropy" if is_classes else ""
         raise ValueError(
-            f"{name} has shape {array.shape}; expected {expected}: the model gives {outputs} output(s) {per}"
+            f"{name} has shape {array.shape}; expected {expected}: the model gives {outputs} output(s) {per}{cure}"
         )
     _finite(name, array)
     return _cast(name, array, dtype)
+
+
+def counting(
+    places: tuple[int, ...], sample_weight: NDArray[np.float64] | None, lengths: NDArray[np.int64] | None
+) -> NDArray[np.bool_]:
+    """Return which places, (N,) or (N, T), count: in rows that have a weight, the steps before the row's length.
+
+    Rows (N,) count unless their length is 0.
+    """
+    counts = np.ones(places, np.bool_)
+    if lengths is not None:
+        counts &= np.arange(places[1]) < lengths[:, None] if len(places) == 2 else lengths > 0
+    if sample_weight is not None:
+        counts[sample_weight == 0.0] = False
+    return counts
+
+
+def classes(
+    y: ArrayLike, places: tuple[int, ...], count: int, counts: NDArray[np.bool_], name: str = "y"
+) -> NDArray[np.int64]:
+    """Return classes from 0 to ``count`` - 1 as contiguous int64 of the shape ``places``, (N,) or (N, T).
+
+    A last axis of one is dropped. Where a place does not count (``counts``, of the same shape), any number will do.
+
+    Raises
+    ------
+    TypeError
+        Not whole numbers; floats are refused even if they are whole, and so are booleans.
+    ValueError
+        Another shape, or a class that there is not.
+    """
+    why = f"classes from 0 to {count - 1}, one for each of the model's outputs"
+    array = _array(name, y, f"{places}: {why}; {PADDING}")
+    if array.shape == (*places, 1):
+        array = array[..., 0]
+    if array.shape != places:
+        cure = ""
+        if array.shape == (*places, count):
+            cure = f"; {name}.argmax(axis=-1) gives them, or use categorical_crossentropy"
+        raise ValueError(f"{name} has shape {array.shape}; expected {places}: {why}{cure}")
+    _whole(name, array, f"{name}.astype(int): {why}")
+    bad = ((array < 0) | (array >= count)) & counts
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        at = f"row {place[0]}" + (f" at step {place[1]}" if len(place) == 2 else "")
+        raise ValueError(
+            f"{name} has {array[place]} in {at}, {int(bad.sum())} such in all; expected {why}: change those, or give "
+            f"the model more outputs"
+        )
+    return np.ascontiguousarray(array, np.int64)
+
+
+TOTAL_ERROR = 1e-3
+"""How far from 1 the probabilities of a target may add up to: half-precision numbers do."""
+
+
+def probabilities(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
+    """Refuse targets (N, O) or (N, T, O) that are not from 0 to 1 where they count.
+
+    Raises
+    ------
+    ValueError
+        They are not.
+    """
+    bad = ((y < 0.0) | (y > 1.0)) & counts[..., None]
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} has {y[place]} in row {place[0]} (at index {place}), {int(bad.sum())} such in all; expected "
+            f"probabilities, from 0 to 1: scale them, or use mse"
+        )
+
+
+def distributions(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
+    """Refuse targets (N, O) or (N, T, O) whose last axis is not at least 0 with a sum of 1 (by 1e-3) where it counts.
+
+    Raises
+    ------
+    ValueError
+        They are not.
+    """
+    probabilities(y, counts, name)
+    totals = y.sum(axis=-1, dtype=np.float64)
+    bad = (np.abs(totals - 1.0) > TOTAL_ERROR) & counts
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        at = f"row {place[0]}" + (f" at step {place[1]}" if len(place) == 2 else "")
+        raise ValueError(
+            f"{name} adds up to {totals[place]:.6g} in {at}, {int(bad.sum())} such in all; expected 1, a "
+            f"probability for each class: divide by {name}.sum(axis=-1, keepdims=True), or use binary_crossentropy"
+        )
 
 
 def row_lengths(lengths: ArrayLike | None, samples: int, steps: int) -> NDArray[np.int64] | None:

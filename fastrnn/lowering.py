@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from fastrnn.cells import CELLS, CellBuffers, State
-from fastrnn.kernels import dense, dropout, embedding, merging, recurrence, recurrent_states
+from fastrnn.kernels import dense, dropout, embedding, merging, recurrence, recurrent_states, softmax
 from fastrnn.kernels.activations import ACTIVATIONS
 from fastrnn.kernels.operation import Operation
 from fastrnn.kernels.product import gram, joined_product, pack, padded, product
@@ -67,6 +67,7 @@ class Lowering:
     ----------
     output : the model's output
     states : the states of the recurrent cells, from the bottom up
+    activation : the operation that makes the outputs of what waits for the losses, and its record, or None
     input_gradient : (T, B, padded inputs), or None
     initial_gradients : for each cell (B, padded units) arrays, one or two, if wanted
     """
@@ -82,6 +83,7 @@ class Lowering:
         self.joint = not network.reads_backwards
         self.first = not plan.packed
         self.states: list[State] = []
+        self.activation: tuple[Operation, Array] | None = None
         self.initial_gradients: list[list[Array]] = []
         self.back: list[Back] = []
         self.turns: list[Array] = []
@@ -189,17 +191,26 @@ class Lowering:
     def _dense(self, layer: Dense) -> None:
         plan, units, inputs = self.plan, layer.units, self.signal.size
         fields, output = self._local(units)
-        fields |= {"units": units, "activation": ACTIVATIONS[layer.activation], "use_bias": layer.use_bias}
+        fields |= {"units": units, "use_bias": layer.use_bias}
         fields |= self.weights | {f"d_{name}": gradient for name, gradient in self.views.items()}
         sizes = {"packed_kernel": inputs * self.padded(units), "packed_bias": self.padded(units)}
         if self.signal.gradient is not None:
             sizes["packed_kernel_back"] = units * self.padded(inputs)
         fields |= {name: self.pack(name, size) for name, size in sizes.items()}
-        spec = plan.spec(dense.DENSE, **fields)
+        linear = plan.spec(dense.DENSE, **fields, activation=ACTIVATIONS["linear"])
+        is_softmax, waits = layer.activation == "softmax", self.is_last and plan.columns.waits
+        spec = linear if is_softmax else plan.spec(dense.DENSE, **fields, activation=ACTIVATIONS[layer.activation])
         if self.first:
             plan.add("pack", dense.dense_pack, spec)
-        plan.add("forward", dense.dense_forward, spec)
-        self.back.append(Back(spec, dense.dense_backward, dense.dense_gradients))
+        plan.add("forward", dense.dense_forward, linear if waits else spec)
+        if waits:
+            self.activation = (softmax.softmax_forward if is_softmax else dense.dense_activate, spec)
+        elif is_softmax:
+            plan.add("forward", softmax.softmax_forward, spec)
+        is_fused = waits and plan.columns.is_fused
+        self.back.append(Back(linear if is_fused else spec, dense.dense_backward, dense.dense_gradients))
+        if is_softmax and not is_fused:
+            self.back.append(Back(spec, softmax.softmax_backward, None))
         self.signal = output
 
     def _embedding(self, layer: Embedding) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastrnn import checks
-from fastrnn.kernels.losses import LOSSES
 from fastrnn.lane import LANE_BYTES, Lane
 from fastrnn.layers import Layer
 from fastrnn.locks import Lock
+from fastrnn.losses import Columns
 from fastrnn.network import Network, cells_of, check_stack, output_form, vocabulary_of
 from fastrnn.plan import Data, Plan, Training
 from fastrnn.states import state_form
@@ -283,8 +283,8 @@ class Sequential:
         Parameters
         ----------
         x : (N, T, F), or (N, T) ids
-        y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
-        loss : "mse" or "mae"
+        y : (N, O), or (N, T, O) if the last recurrent layer returns sequences; classes drop the last axis
+        loss : a name, as `Trainer` takes it
         sample_weight : (N,) weights; the loss is the weighted mean
         lengths, initial_state : as in `predict`
         tbptt : (k1, k2) truncates: every k1 steps the errors of the last k1 steps go back through at most k2 steps
@@ -314,17 +314,17 @@ class Sequential:
         """
         x = self.check_input(x)
         samples, steps = x.shape[:2]
-        every_step, outputs = self.output_form
-        checks.one_of("loss", loss, list(LOSSES))
+        columns = Columns(self.layers, (loss,))
         if not isinstance(wants, list | tuple):
             raise TypeError(f"wants is {wants!r}; expected a list, such as ['x', 'initial_state']")
         for name in wants:
             checks.one_of("wants", name, ("x", "initial_state"))
+        weights, lengths = checks.row_weights(sample_weight, samples), checks.row_lengths(lengths, samples, steps)
         data = Data(
             x,
-            checks.targets(y, samples, steps if every_step else None, outputs, self.dtype),
-            checks.row_weights(sample_weight, samples),
-            checks.row_lengths(lengths, samples, steps),
+            columns.targets(y, samples, steps, self.dtype, weights, lengths),
+            weights,
+            lengths,
             initial_state=checks.cell_states(initial_state, self.state_sizes, samples, self.dtype),
         )
         if "x" in wants and self._vocabulary is not None:

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.compiling import announced
-from fastrnn.kernels import batch, losses, optimizers
+from fastrnn.kernels import batch, optimizers
 from fastrnn.kernels.driver import EACH, FIRST, JOB, NEVER, STAGE_FIELDS, Driver
 from fastrnn.kernels.operation import CALL, Operation
 from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.layers import OneHot, Unidirectional
 from fastrnn.locks import Lock
+from fastrnn.losses import Columns
 from fastrnn.lowering import Back, Lowering
 from fastrnn.memory import Workspace, address, zeros
 from fastrnn.network import Network
@@ -130,7 +131,7 @@ class Plan:
         self._stages: list[list[int]] = []
         self._keep: list[Any] = []
         self.lock = Lock()
-        self._codes = np.array([losses.LOSSES[name] for name in columns], np.int64)
+        self.columns = Columns(network.layers, columns)
         self._row_totals = zeros(len(columns) * rows, np.float64)
         with announced(network.dtype):
             self._build(emits)
@@ -241,12 +242,12 @@ class Plan:
             inputs = workspace.zeros(self.capacity * rows * network.input_size, network.dtype)
         lengths, weights = workspace.zeros(rows, np.int64), workspace.zeros(rows, np.float64)
         fields: dict[str, Any] = {
-            "steps": self.steps, "capacity": self.rows, "columns": len(self._codes),
-            "batch_lengths": lengths, "batch_weight": weights, "row_totals": self._row_totals, "totals": self.totals,
+            "steps": self.steps, "capacity": self.rows, "batch_lengths": lengths, "batch_weight": weights,
+            "row_totals": self._row_totals, "totals": self.totals,
         }  # fmt: skip
         read = self.spec(
             batch.BATCH, inputs=network.input_size, ids=network.takes_ids, input=inputs,
-            errors_every_step=network.every_step, **fields,
+            columns=len(self.columns.names), errors_every_step=network.every_step, **fields,
         )  # fmt: skip
         self._reads.append(read)
         self.add("begin", batch.batch_begin, read)
@@ -254,16 +255,7 @@ class Plan:
         if training is not None:
             self.update.clear(gradients)
         lowered = Lowering(self, rows, workspace, inputs, lengths, gradients)
-        if len(self._codes):
-            output = lowered.output
-            loss = self.spec(
-                losses.LOSS,
-                outputs=network.output_size, sequences=output.sequences, codes=self._codes,
-                input=output.buffer, input_first=output.first, input_moves=output.moves,
-                d_output=output.gradient if training else 0, wants_gradient=training is not None, **fields,
-            )  # fmt: skip
-            self._losses.append(loss)
-            self.add("error", losses.loss, loss)
+        self._losses += self.columns.add(self, lowered, training is not None, **fields)
         if emits:
             self._emits.append(self._build_emits(lowered))
         return lowered

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastrnn import checks
 from fastrnn.callbacks import Callback, Each, ProgressBar
 from fastrnn.history import History
-from fastrnn.kernels.losses import LOSSES
+from fastrnn.losses import Columns
 from fastrnn.model import ROWS, Sequential, check_recompute
 from fastrnn.optimizers import Adam, Optimizer
 from fastrnn.plan import Data, Plan, Training
@@ -34,9 +34,15 @@ class Trainer:
     Parameters
     ----------
     model : what is trained
-    loss : "mse" or "mae"
+    loss : "mse", "mae" (means over the outputs), "binary_crossentropy" (a mean over outputs, of targets from 0 to 1),
+        "categorical_crossentropy" (a sum over classes, of targets that are their probabilities),
+        "sparse_categorical_crossentropy" (the same, of targets that are classes: whole numbers (N,) or (N, T)). A
+        cross-entropy reads logits if the last activation is linear; else it must be sigmoid (binary) or softmax, and
+        both are computed as one
     optimizer : SGD or Adam; None is ``Adam(1e-3)``
-    metrics : names of further figures, any of the losses
+    metrics : names of further figures: any of the losses that takes the same targets; "accuracy": the share of places
+        whose largest output is the target's class or, with binary_crossentropy or a single output, the share of outputs
+        that are on their targets' side of 0.5 (logits: of 0)
     clip_value : clips every element of the gradient to [-clip_value, clip_value]
     clip_norm : scales the gradient by ``min(1, clip_norm / (norm + 1e-6))``, the norm over all weights, after
         ``clip_value``
@@ -79,11 +85,11 @@ class Trainer:
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer is {optimizer!r}; expected SGD(...) or Adam(...)")
         self.model = model
-        self.loss = checks.one_of("loss", loss, list(LOSSES))
         self.optimizer = Adam() if optimizer is None else optimizer
         if not isinstance(metrics, list | tuple):
             raise TypeError(f"metrics is {metrics!r}; expected a list, such as ['mae']")
-        self.metrics = [checks.one_of("metrics", name, list(LOSSES)) for name in metrics]
+        self._columns = Columns(model.layers, (loss, *metrics))
+        self.loss, self.metrics = loss, list(metrics)
         self.training = Training(
             tbptt=checks.truncation(tbptt),
             online=checks.one_of("tbptt_update", tbptt_update, ("sequence", "chunk")) == "chunk",
@@ -222,13 +228,8 @@ class Trainer:
         model = self.model
         x = model.check_input(x)
         samples, steps = x.shape[:2]
-        every_step, outputs = model.output_form
-        return Data(
-            x,
-            checks.targets(y, samples, steps if every_step else None, outputs, model.dtype),
-            checks.row_weights(sample_weight, samples),
-            checks.row_lengths(lengths, samples, steps),
-        )
+        weights, lengths = checks.row_weights(sample_weight, samples), checks.row_lengths(lengths, samples, steps)
+        return Data(x, self._columns.targets(y, samples, steps, model.dtype, weights, lengths), weights, lengths)
 
     def _split(
         self, x: Any, y: Any, sample_weight: Any, lengths: Any, validation_data: tuple[Any, ...] | None, split: float

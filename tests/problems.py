@@ -1,5 +1,6 @@
 """Random problems for the property tests: a stack, its data and everything that may go with them."""
 
+import contextlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fastrnn as fr
+from fastrnn.losses import LOSSES, Columns
 from fastrnn.reference import model as reference
 
 Array = NDArray[Any]
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
+ON_TOP = (*ACTIVATIONS, "linear", "sigmoid", "softmax", "softmax")
 MODES = ("concat", "sum", "mul", "ave")
 
 
@@ -82,9 +85,11 @@ def stacks(draw: st.DrawFn, forwards: bool, drops: bool) -> tuple[list[Any], int
         if drops and draw(st.booleans()):
             stack.append(fr.Dropout(0.25))
     stack.extend(
-        fr.Dense(draw(st.integers(1, 20)), draw(st.sampled_from(ACTIVATIONS)), use_bias=draw(st.booleans()))
+        fr.Dense(draw(SIZES), draw(st.sampled_from(ON_TOP)), use_bias=draw(st.booleans()))
         for _ in range(draw(st.sampled_from([1, 1, 0, 2])))
     )
+    if drops and draw(st.booleans()):
+        stack.append(fr.Dropout(0.25))
     return stack, vocabulary, every_step
 
 
@@ -106,15 +111,15 @@ def problems(draw: st.DrawFn, dtype: str, forwards: bool = False, drops: bool = 
         x: Array = rng.standard_normal((batch, steps, inputs)).astype(dtype)
     else:
         x = rng.integers(0, vocabulary, (batch, steps))
-    outputs = model.output_form[1]
-    y = rng.standard_normal((batch, *([steps] if every_step else []), outputs)).astype(dtype)
+    loss = draw(st.sampled_from(losses_of(model)))
+    y = make_targets(rng, loss, (batch, *([steps] if every_step else []), model.output_form[1]), dtype)
     states = [tuple(rng.standard_normal((batch, size)).astype(dtype) for size in sizes) for sizes in model.state_sizes]
     problem = Problem(
         model,
         [describe(layer) for layer in stack],
         x,
         y,
-        draw(st.sampled_from(["mse", "mae"])),
+        loss,
         rng.integers(0, 4, batch).astype(np.float64) if draw(st.booleans()) else None,
         rng.integers(0, steps + 1, batch) if draw(st.booleans()) else None,
         [state if len(state) > 1 else state[0] for state in states] if draw(st.booleans()) else None,
@@ -122,7 +127,31 @@ def problems(draw: st.DrawFn, dtype: str, forwards: bool = False, drops: bool = 
     )
     assume(_is_tame(problem))
     assume(_is_away_from_kinks(problem))
+    assume(_is_away_from_certainty(problem))
     return problem
+
+
+def losses_of(model: fr.Sequential) -> list[str]:
+    """Return the losses that a model can have."""
+    fit = []
+    for loss in LOSSES:
+        with contextlib.suppress(ValueError):
+            Columns(model.layers, (loss,))
+            fit.append(loss)
+    return fit
+
+
+def make_targets(rng: np.random.Generator, loss: str, shape: tuple[int, ...], dtype: str) -> Array:
+    """Return random targets of the kind that a loss takes, for outputs of a shape; some of them are certain."""
+    if loss == "sparse_categorical_crossentropy":
+        return rng.integers(0, shape[-1], shape[:-1])
+    if loss == "categorical_crossentropy":
+        soft, sure = rng.dirichlet(np.ones(shape[-1]), shape[:-1]), np.eye(shape[-1])
+        hard = sure[rng.integers(0, shape[-1], shape[:-1])]
+        return np.where(rng.integers(0, 2, (*shape[:-1], 1)), soft, hard).astype(dtype)
+    if loss == "binary_crossentropy":
+        return np.clip(rng.uniform(-1.0, 2.0, shape), 0.0, 1.0).astype(dtype)
+    return rng.standard_normal(shape).astype(dtype)
 
 
 def describe(layer: Any) -> dict[str, Any]:
@@ -162,6 +191,19 @@ def _is_away_from_kinks(problem: Problem) -> bool:
         float(np.abs(a - b).max()) <= 1000 * size * max(scale, 1e-300)
         for a, b in zip(here.weights, there.weights, strict=True)
     )
+
+
+def _is_away_from_certainty(problem: Problem) -> bool:
+    """Whether probabilities without logits keep away from 0 and 1, where a cross-entropy magnifies rounding."""
+    top = problem.layers[-1]
+    if problem.loss != "binary_crossentropy" or top["kind"] in ("dense", "dropout"):
+        return True
+    if top.get("layer", top)["activation"] == "linear":
+        return True
+    y, _ = reference.predict(
+        problem.layers, problem.model.get_weights(), problem.x, problem.lengths, problem.initial_state
+    )
+    return bool(((y > 1e-3) & (y < 1.0 - 1e-3)).all())
 
 
 def assert_close(fast: Array, slow: Array, bound: float, scale: float = 0.0) -> None:

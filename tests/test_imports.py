@@ -28,7 +28,7 @@ FLOORS = {
     "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings"}, set()),
     "model": Floor(
         {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "states", "stream", "summary"}
-        | {"cells", "compiling", "lane", "team", "threads", "update"},
+        | {"cells", "compiling", "lane", "losses", "team", "threads", "update"},
         {"ground", "kernels"},
     ),
     "trainer": Floor({"callbacks", "history", "trainer", "warm"}, {"ground", "kernels", "model"}),

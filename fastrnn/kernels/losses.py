@@ -1,35 +1,51 @@
-"""Losses and metrics: sums over rows and steps, and the gradient of the weighted mean."""
+"""Losses and metrics: sums over rows and steps, and the gradient of the weighted mean.
+
+Each operation computes a column: the loss, or a metric. A row's step counts if it is shorter than the row's length;
+without a step of its own (loss on the last output) a row counts unless its length is 0. A column's ``row_totals`` add
+``weight * loss`` over the places that count. The gradient, which the first column writes, is divided by the minibatch's
+total weight, so that it is the gradient of the weighted mean; it is 0 at places that do not count, whose targets are
+not read. Where no gradient is wanted, a cross-entropy writes it to the thread's scratch memory.
+"""
 
 from __future__ import annotations
+
+import math
 
 from numba import njit
 
 from fastrnn.kernels.helper import helper
+from fastrnn.kernels.maths import exp
 from fastrnn.kernels.operation import at, operation, record, share
 from fastrnn.kernels.product import ROW_UNIT
-from fastrnn.kernels.rows import padded_width
+from fastrnn.kernels.rows import fill, padded_width
 from fastrnn.kernels.signals import input_place, output_place, own_steps, rows_at
-from fastrnn.kernels.vector import doubles_at, fields, integers_at
+from fastrnn.kernels.softmax import exponentials, scale, sum_of
+from fastrnn.kernels.vector import absolute, doubles_at, fields, integers_at, lanes, load, splat, store
 
-LOSSES = {"mse": 0, "mae": 1}
-_MSE = 0
+MSE, MAE = 0, 1
+BINARY, CATEGORICAL, SPARSE = 0, 1, 2
+SMALLEST = 1e-7
+_FULL = 1e100
 
 LOSS = record(
-    "outputs capacity steps sequences columns codes y order batch_lengths batch_weight row_totals totals "
-    "input input_first input_moves d_output wants_gradient"
+    "outputs capacity steps sequences column code of_logits y order batch_lengths batch_weight row_totals totals "
+    "input input_first input_moves d_output wants_gradient",
+    "threshold",
 )
-"""``y`` (N, S, O) targets; ``input`` the model's output, as in :mod:`fastrnn.kernels.signals`, and ``d_output``
-(S, B, O') its gradient; ``codes`` (columns) the loss, then the metrics; ``row_totals`` (columns, capacity)."""
+"""``y`` targets (N, S, O), or (N, S) int64 if they are SPARSE; ``input`` the model's output, as in
+:mod:`fastrnn.kernels.signals`, and ``d_output`` (S, B, O') its gradient; ``column`` of ``row_totals`` (columns,
+capacity); ``code`` MSE or MAE, or the kind of target of a cross-entropy or accuracy; ``of_logits``: a cross-entropy
+reads logits, else probabilities; ``threshold`` of a binary accuracy."""
 
 
 @helper
 def _value(code, difference):
-    return difference * difference if code == _MSE else abs(difference)
+    return difference * difference if code == MSE else abs(difference)
 
 
 @helper
 def _slope(code, difference):
-    if code == _MSE:
+    if code == MSE:
         return 2.0 * difference
     return 1.0 if difference > 0 else -1.0 if difference < 0 else difference
 
@@ -37,18 +53,12 @@ def _slope(code, difference):
 @operation(LOSS)
 @njit
 def loss(real, call, spec):
-    """Add the window's weighted losses and metrics to ``row_totals``; write the loss's gradient to ``d_output``.
-
-    A row's step counts if it is shorter than the row's length; without a step of its own (loss on the last output) a
-    row counts unless its length is 0. Each column of ``row_totals`` adds ``weight * mean over outputs``; the gradient
-    is divided by the minibatch's total weight, so that it is the gradient of the weighted mean.
-    """
+    """Mean over the outputs of the squared or the absolute error, for the window's steps and this thread's rows."""
     s, c = fields(spec), fields(call)
     width = padded_width(s.outputs, real)
     first, last = own_steps(s, c.first, c.last)
     targets = s.steps if s.sequences != 0 else 1
     divisor = doubles_at(s.totals)[0]
-    codes = integers_at(s.codes)
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
         place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
         length = integers_at(s.batch_lengths)[row]
@@ -58,14 +68,195 @@ def loss(real, call, spec):
             d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
             target = at(s.y, real, (place * targets + t) * s.outputs)
             if weight != 0.0:
-                for column in range(s.columns):
-                    total = 0.0
-                    for j in range(s.outputs):
-                        total += _value(codes[column], output[j] - target[j])
-                    doubles_at(s.row_totals)[column * s.capacity + c.place + row] += weight * total / s.outputs
+                total = 0.0
+                for j in range(s.outputs):
+                    total += _value(s.code, output[j] - target[j])
+                doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * total / s.outputs
             if s.wants_gradient != 0:
                 factor = weight / (divisor * s.outputs) if weight != 0.0 else 0.0
                 for j in range(width):
                     d_output[j] = (
-                        factor * _slope(codes[0], output[j] - target[j]) if j < s.outputs and weight != 0.0 else 0.0
+                        factor * _slope(s.code, output[j] - target[j]) if j < s.outputs and weight != 0.0 else 0.0
                     )
+
+
+@operation(LOSS)
+@njit
+def binary_crossentropy(real, call, spec):
+    """Mean over the outputs of their cross-entropy, for the window's steps and this thread's rows."""
+    s, c = fields(spec), fields(call)
+    width = padded_width(s.outputs, real)
+    first, last = own_steps(s, c.first, c.last)
+    targets = s.steps if s.sequences != 0 else 1
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        length = integers_at(s.batch_lengths)[row]
+        for t in range(first, last):
+            weight = doubles_at(s.batch_weight)[row] / s.outputs if t < length else 0.0
+            d_output = at(c.scratch, real)
+            if s.wants_gradient != 0:
+                d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
+            if weight == 0.0:
+                if s.wants_gradient != 0:
+                    fill(d_output, width, splat(d_output, 0.0))
+                continue
+            output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
+            factor = weight / doubles_at(s.totals)[0]
+            target = place * targets + t
+            if s.of_logits != 0:
+                value = _of_logits(output, at(s.y, real, target * s.outputs), s.outputs, factor, d_output)
+            else:
+                value = _of_probabilities(output, at(s.y, real, target * s.outputs), s.outputs, factor, d_output)
+            doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * value
+
+
+@helper
+def _of_logits(logits, target, count, factor, d):
+    """Sum of ``max(x, 0) - x * target + log(1 + e**-|x|)``; ``d = factor * (sigmoid(x) - target)``.
+
+    Instead of logarithms their arguments are multiplied: ``grown`` is their product less 1. Nothing cancels where the
+    target, 0 or 1, is all but certain.
+    """
+    i = 0
+    while i < count:
+        store(d, i, exp(0.0 - absolute(load(logits, i))))
+        i += lanes(logits)
+    value, grown = 0.0, 0.0
+    for j in range(count):
+        x, e, y = float(logits[j]), float(d[j]), float(target[j])
+        value += (x if x > 0.0 else 0.0) - x * y
+        grown += e * (1.0 + grown)
+        if grown > _FULL:
+            value += math.log1p(grown)
+            grown = 0.0
+        d[j] = factor * ((1.0 - y) * e - y if x < 0.0 else (1.0 - y) - y * e) / (1.0 + e)
+    for j in range(count, i):
+        d[j] = 0.0
+    return value + math.log1p(grown)
+
+
+@helper
+def _of_probabilities(probabilities, target, count, factor, d):
+    """Sum of ``-target log(p) - (1 - target) log(1 - p)``, p held away from 0 and 1; ``d``, 0 where it is held."""
+    value = 0.0
+    for j in range(count):
+        p, y = float(probabilities[j]), float(target[j])
+        held = p < SMALLEST or p > 1.0 - SMALLEST
+        if held:
+            p = SMALLEST if p < SMALLEST else 1.0 - SMALLEST
+        value -= y * math.log(p) + (1.0 - y) * math.log(1.0 - p)
+        d[j] = 0.0 if held else factor * (p - y) / (p * (1.0 - p))
+    return value
+
+
+@operation(LOSS)
+@njit
+def categorical_crossentropy(real, call, spec):
+    """Sum over the classes of the cross-entropy of logits, for the window's steps and this thread's rows."""
+    s, c = fields(spec), fields(call)
+    width = padded_width(s.outputs, real)
+    first, last = own_steps(s, c.first, c.last)
+    targets = s.steps if s.sequences != 0 else 1
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        length = integers_at(s.batch_lengths)[row]
+        for t in range(first, last):
+            weight = doubles_at(s.batch_weight)[row] if t < length else 0.0
+            d_output = at(c.scratch, real)
+            if s.wants_gradient != 0:
+                d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
+            if weight == 0.0:
+                if s.wants_gradient != 0:
+                    fill(d_output, width, splat(d_output, 0.0))
+                continue
+            output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
+            factor = weight / doubles_at(s.totals)[0]
+            target = place * targets + t
+            if s.code == SPARSE:
+                value = _of_class(output, integers_at(s.y)[target], s.outputs, factor, d_output)
+            else:
+                value = _of_distribution(output, at(s.y, real, target * s.outputs), s.outputs, factor, d_output)
+            doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * value
+
+
+@helper
+def _of_class(logits, target, count, factor, d):
+    """``log(sum of e**x) - x[target]``; ``d = factor * (softmax(x) - 1 at the target)``.
+
+    The other classes are added up by themselves, so that nothing cancels where the target is all but certain.
+    """
+    largest = exponentials(logits, d, count)
+    own = float(d[target])
+    d[target] = 0.0
+    others = float(sum_of(d, count))
+    scale(d, count, factor / (others + own))
+    d[target] = -factor * others / (others + own)
+    if others < own:
+        return math.log1p(others / own)
+    return math.log(others + own) - (logits[target] - largest)
+
+
+@helper
+def _of_distribution(logits, target, count, factor, d):
+    """``sum of target * (log(sum of e**x) - x)``; ``d = factor * (softmax(x) * sum of target - target)``."""
+    mass, nonzeros, place = 0.0, 0, 0
+    for j in range(count):
+        if target[j] != 0.0:
+            mass += target[j]
+            nonzeros += 1
+            place = j
+    if nonzeros == 1:
+        return mass * _of_class(logits, place, count, factor * mass, d)
+    largest = exponentials(logits, d, count)
+    total = float(sum_of(d, count))
+    scale(d, count, factor * mass / total)
+    value, level = 0.0, math.log(total)
+    for j in range(count):
+        if target[j] != 0.0:
+            value += target[j] * (level - (logits[j] - largest))
+            d[j] -= factor * target[j]
+    return value
+
+
+@operation(LOSS)
+@njit
+def accuracy(real, call, spec):
+    """Whether the largest output is the target's class, or which outputs are on the target's side of the threshold."""
+    s, c = fields(spec), fields(call)
+    width = padded_width(s.outputs, real)
+    first, last = own_steps(s, c.first, c.last)
+    targets = s.steps if s.sequences != 0 else 1
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        weight = doubles_at(s.batch_weight)[row]
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        for t in range(first, min(last, integers_at(s.batch_lengths)[row]) if weight != 0.0 else first):
+            output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
+            target = place * targets + t
+            right = 0.0
+            if s.code == BINARY:
+                y = at(s.y, real, target * s.outputs)
+                for j in range(s.outputs):
+                    right += (output[j] > s.threshold) == (y[j] > 0.5)
+                right /= s.outputs
+            elif s.code == SPARSE:
+                right += _leads(output, integers_at(s.y)[target], s.outputs)
+            else:
+                y = at(s.y, real, target * s.outputs)
+                first_largest = 0
+                for j in range(s.outputs):
+                    if y[j] > y[first_largest]:
+                        first_largest = j
+                right += _leads(output, first_largest, s.outputs)
+            doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * right
+
+
+@helper
+def _leads(values, place, count):
+    """Whether the number at ``place`` is the largest, the first of equals; not if there is NaN."""
+    leads = values[place] == values[place]
+    for j in range(count):
+        if j < place:
+            leads = leads and values[j] < values[place]
+        else:
+            leads = leads and values[j] <= values[place]
+    return leads

@@ -280,10 +280,14 @@ def fma(typingctx, a, b, c):
     return _lanewise(multiply_add, a, b, c)
 
 
+def _larger(builder, a, b):
+    return builder.select(builder.fcmp_ordered("<", a, b), b, a)
+
+
 @intrinsic
 def maximum(typingctx, a, b):
     """The larger of ``a`` and ``b``; where ``a`` is NaN, NaN."""
-    return _lanewise(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a), a, b)
+    return _lanewise(_larger, a, b)
 
 
 @intrinsic
@@ -438,20 +442,28 @@ def lane(typingctx, a, index):
     return a.real(a, int64), codegen
 
 
-@intrinsic
-def sum_lanes(typingctx, a):
-    """The sum of all lanes, halves added to halves (a fixed order)."""
-    real = a.real
+def _across(combine, doc):
+    """An intrinsic that combines all lanes, halves with halves."""
 
-    def codegen(context, builder, sig, args):
-        (value,) = args
-        while value.type.count > 1:
-            half = value.type.count // 2
-            nothing = ir.Constant(value.type, ir.Undefined)
-            low, high = (
-                builder.shuffle_vector(value, nothing, mask_of(range(start, start + half))) for start in (0, half)
-            )
-            value = builder.fadd(low, high)
-        return builder.extract_element(value, I32(0))
+    def reduce(typingctx, a):
+        real = a.real
 
-    return real(a), codegen
+        def codegen(context, builder, sig, args):
+            (value,) = args
+            while value.type.count > 1:
+                half = value.type.count // 2
+                nothing = ir.Constant(value.type, ir.Undefined)
+                low, high = (
+                    builder.shuffle_vector(value, nothing, mask_of(range(start, start + half))) for start in (0, half)
+                )
+                value = combine(builder, low, high)
+            return builder.extract_element(value, I32(0))
+
+        return real(a), codegen
+
+    reduce.__doc__ = doc
+    return intrinsic(reduce)
+
+
+sum_lanes = _across(ir.IRBuilder.fadd, "The sum of all lanes, halves added to halves (a fixed order).")
+largest_lane = _across(_larger, "The largest number of all lanes, none of them NaN.")

@@ -87,12 +87,6 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True, k
             raise self._error(field, "a number from 0 up to 1, and below it: the share that is dropped in training")
         msgspec.structs.force_setattr(self, field, float(given))
 
-    def _check_activation(self, field: str) -> None:
-        if getattr(self, field) is None:
-            msgspec.structs.force_setattr(self, field, "linear")
-        elif getattr(self, field) not in ACTIVATIONS:
-            raise self._error(field, f"one of {', '.join(ACTIVATIONS)} (None is linear)")
-
     def _check_initializer(self, field: str) -> None:
         try:
             initializers.get(getattr(self, field))
@@ -101,7 +95,14 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True, k
 
 
 class Weighted(Layer, frozen=True, kw_only=True):
-    """What the layers that multiply their input by a kernel share."""
+    """What the layers that multiply their input by a kernel share.
+
+    Attributes
+    ----------
+    activations : names of those that the layer can have
+    """
+
+    activations: ClassVar[tuple[str, ...]] = ACTIVATIONS
 
     use_bias: bool = True
     kernel_initializer: str | AnyInitializer = "glorot_uniform"
@@ -114,6 +115,12 @@ class Weighted(Layer, frozen=True, kw_only=True):
         self._check_flag("use_bias")
         self._check_initializer("kernel_initializer")
         self._check_initializer("bias_initializer")
+
+    def _check_activation(self, field: str) -> None:
+        if getattr(self, field) is None:
+            msgspec.structs.force_setattr(self, field, "linear")
+        elif getattr(self, field) not in self.activations:
+            raise self._error(field, f"one of {', '.join(self.activations)} (None is linear)")
 
     def _draw(self, shapes: dict[str, Shape], rng: np.random.Generator, size: int) -> dict[str, NDArray[np.float64]]:
         """Draw weights by the fields kernel_, recurrent_ and bias_initializer; ``size`` as in `Initializer.draw`."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.initializers import Shape
-from fastrnn.layers.base import Layer, Weighted
+from fastrnn.layers.base import ACTIVATIONS, Layer, Weighted
 
 
 class Dense(Weighted, frozen=True):
@@ -17,7 +17,7 @@ class Dense(Weighted, frozen=True):
     Parameters
     ----------
     units : H, size of the output
-    activation : f, one of tanh, sigmoid, relu, linear; None is linear
+    activation : f, one of tanh, sigmoid, relu, linear, softmax (over the units); None is linear
     use_bias : whether there is a bias
     kernel_initializer, bias_initializer : a name or an object of `fastrnn.initializers`
     name : what the weights' names begin with; None is ``dense``, ``dense_1``, ... in a model
@@ -29,6 +29,7 @@ class Dense(Weighted, frozen=True):
     """
 
     kind: ClassVar[str] = "dense"
+    activations: ClassVar[tuple[str, ...]] = (*ACTIVATIONS, "softmax")
 
     units: int
     activation: str = "linear"

@@ -11,7 +11,8 @@ cross-entropy) or a sum over the classes (categorical cross-entropies).
 
 The cross-entropies are here in two forms: of probabilities, which are held in [1e-7, 1 - 1e-7] as in Keras, and of
 logits, from which the probabilities come by sigmoid (binary) or softmax (categorical). The gradient of the second form
-by the logits is p - target, however far the logits lie from 0.
+by the logits is p - target, however far the logits lie from 0; both are written so that nothing cancels where p is all
+but the target.
 """
 
 import numpy as np
@@ -188,35 +189,45 @@ def binary_crossentropy_of_logits(a: ArrayLike, target: ArrayLike, shares: Array
 
 
 def binary_crossentropy_of_logits_backward(a: ArrayLike, target: ArrayLike, shares: ArrayLike) -> Array:
-    """Gradient by a, like a: d_a = share (sigmoid(a) - target) / O."""
+    """Gradient by a, like a: d_a = share (sigmoid(a) - target) / O, with 1 - sigmoid(a) = sigmoid(-a)."""
     a, target, shares = float64(a, target, shares)
     d_a = np.zeros_like(a)
     for place in np.argwhere(shares):
-        d_a[*place] = shares[*place] * (sigmoid(a[*place]) - target[*place]) / a.shape[-1]
+        error = (1.0 - target[*place]) * sigmoid(a[*place]) - target[*place] * sigmoid(-a[*place])
+        d_a[*place] = shares[*place] * error / a.shape[-1]
     return d_a
 
 
 def categorical_crossentropy_of_logits(a: ArrayLike, target: ArrayLike, shares: ArrayLike) -> float:
-    """Categorical cross-entropy of y = softmax(a): sum of share sum(target (log(sum(exp(a))) - a))."""
+    """Categorical cross-entropy of y = softmax(a): sum of share sum(-target log(y)).
+
+    -log(y_j) = log(sum over k of exp(a_k - a_j)), in which k = j is the 1 of log(1 + the others).
+    """
     a, target, shares = float64(a, target, shares)
     loss = 0.0
     for place in np.argwhere(shares):
-        below = a[*place] - a[*place].max()
-        loss += shares[*place] * np.sum(target[*place] * (np.log(np.sum(np.exp(below))) - below))
+        for j, weight in enumerate(target[*place]):
+            others = np.logaddexp.reduce(np.delete(a[*place], j) - a[*place][j])
+            loss += shares[*place] * weight * np.logaddexp(0.0, others)
     return float(loss)
 
 
 def categorical_crossentropy_of_logits_backward(a: ArrayLike, target: ArrayLike, shares: ArrayLike) -> Array:
-    """Gradient by a, like a: d_a = share (sum(target) softmax(a) - target); the sum is 1 but for rounding."""
+    """Gradient by a, like a: d_a = share (sum(target) y - target); the sum is 1 but for rounding.
+
+    That is, with sums over the others k of each j, share (y_j sum(target_k) - target_j sum(y_k)).
+    """
     a, target, shares = float64(a, target, shares)
     d_a = np.zeros_like(a)
+    others = 1.0 - np.eye(a.shape[-1])
     for place in np.argwhere(shares):
-        d_a[*place] = shares[*place] * (np.sum(target[*place]) * softmax(a[*place]) - target[*place])
+        y = softmax(a[*place])
+        d_a[*place] = shares[*place] * (y * (others @ target[*place]) - target[*place] * (others @ y))
     return d_a
 
 
 def sparse_categorical_crossentropy_of_logits(a: ArrayLike, target: ArrayLike, shares: ArrayLike) -> float:
-    """Categorical cross-entropy of y = softmax(a) whose target is a class: sum of share (log(sum(exp(a))) - a[class])."""
+    """Categorical cross-entropy of softmax(a) whose target is a class: sum of share (log(sum(exp(a))) - a[class])."""
     return categorical_crossentropy_of_logits(a, one_hot(a, target, shares), shares)
 
 
