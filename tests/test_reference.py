@@ -25,7 +25,7 @@ from fastrnn.reference.losses import (
     sparse_categorical_accuracy,
 )
 from fastrnn.reference.model import gradients, online_gradients, predict
-from fastrnn.reference.optimizers import adam_update, sgd_update
+from fastrnn.reference.optimizers import adagrad_update, adam_update, rmsprop_update, sgd_update
 from fastrnn.reference.tbptt import tbptt_pieces, tbptt_starts
 from fastrnn.reference.training import start_training, train_step
 
@@ -253,6 +253,13 @@ def test_first_updates_by_hand():
     assert_allclose(m, [0.05])
     assert_allclose(v, [0.00025])
     assert_allclose(p, [1.0 - 0.1 * 0.5 / (0.5 + 1e-8)])
+    p, v, velocity = rmsprop_update([1.0], [0.5], [0.0], [2.0], 0.1, 0.96, 0.9, 1e-3)
+    assert_allclose(v, [0.01])
+    assert_allclose(velocity, [0.9 * 2.0 + 0.5 / 0.101])
+    assert_allclose(p, 1.0 - 0.1 * velocity)
+    p, total = adagrad_update([1.0], [0.3], [0.16], 0.1, 1e-3)
+    assert_allclose(total, [0.25])
+    assert_allclose(p, [1.0 - 0.1 * 0.3 / 0.501])
 
 
 def test_truncated_windows_by_hand():

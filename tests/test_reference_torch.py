@@ -347,7 +347,18 @@ def test_where_a_layer_reads_backwards_every_cell_detaches_in_its_own_order(rng,
         (
             {"kind": "adam", "learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3},
             lambda p: torch.optim.Adam(p, 0.02, betas=(0.8, 0.95), eps=1e-3),
+        ),
+        (
+            {"kind": "adagrad", "learning_rate": 0.05, "epsilon": 1e-3},
+            lambda p: torch.optim.Adagrad(p, 0.05, eps=1e-3),
+        ),
+    ]
+    + [
+        (
+            {"kind": "rmsprop", "learning_rate": 0.02, "rho": 0.8, "momentum": momentum, "epsilon": 1e-3},
+            lambda p, m=momentum: torch.optim.RMSprop(p, 0.02, alpha=0.8, momentum=m, eps=1e-3),
         )
+        for momentum in (0.0, 0.7)
     ],
 )
 @pytest.mark.parametrize(("value", "norm"), [(None, None), (0.6, None), (None, 1.5), (0.6, 1.5)])

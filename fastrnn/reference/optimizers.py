@@ -1,4 +1,4 @@
-"""Update rules, by PyTorch's formulas. The slots (velocity, m, v) start at zero; ``step`` counts updates from 1."""
+"""Update rules, by PyTorch's formulas. The slots (velocity, m, ...) start at zero; ``step`` counts updates from 1."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,3 +67,56 @@ def adam_update(
     m_hat = m / (1.0 - beta_1**step)
     v_hat = v / (1.0 - beta_2**step)
     return p - learning_rate * m_hat / (np.sqrt(v_hat) + epsilon), m, v
+
+
+def rmsprop_update(
+    parameter: ArrayLike,
+    gradient: ArrayLike,
+    v: ArrayLike,
+    velocity: ArrayLike,
+    learning_rate: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+) -> tuple[Array, Array, Array]:
+    """RMSProp with momentum; all arrays have the parameter's shape.
+
+    - v = rho v + (1 - rho) g²
+    - velocity = momentum velocity + g / (sqrt(v) + epsilon)
+    - p = p - learning_rate velocity
+
+    Returns
+    -------
+    parameter, v, velocity
+
+    References
+    ----------
+    Tieleman, Hinton (2012), Neural networks for machine learning, lecture 6e. The formula is that of PyTorch's
+    torch.optim.RMSprop, not centred.
+    """
+    p, g, v, velocity = float64(parameter, gradient, v, velocity)
+    v = rho * v + (1.0 - rho) * g**2
+    velocity = momentum * velocity + g / (np.sqrt(v) + epsilon)
+    return p - learning_rate * velocity, v, velocity
+
+
+def adagrad_update(
+    parameter: ArrayLike, gradient: ArrayLike, total: ArrayLike, learning_rate: float, epsilon: float
+) -> tuple[Array, Array]:
+    """Adagrad; all arrays have the parameter's shape.
+
+    - total = total + g²
+    - p = p - learning_rate g / (sqrt(total) + epsilon)
+
+    Returns
+    -------
+    parameter, total
+
+    References
+    ----------
+    Duchi, Hazan, Singer (2011), Adaptive subgradient methods for online learning and stochastic optimization, Figure 1
+    with diagonal matrices, epsilon outside the root as PyTorch's torch.optim.Adagrad has it.
+    """
+    p, g, total = float64(parameter, gradient, total)
+    total = total + g**2
+    return p - learning_rate * g / (np.sqrt(total) + epsilon), total
