@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fastrnn.history import History
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.model import Sequential
-    from fastrnn.optimizers import SGD, Adam
+    from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.trainer import Trainer
     from fastrnn.warm import warmup
 
@@ -30,7 +30,9 @@ _HOMES = {
     "SimpleRNN": "layers",
     "Sequential": "model",
     "SGD": "optimizers",
+    "Adagrad": "optimizers",
     "Adam": "optimizers",
+    "RMSProp": "optimizers",
     "Trainer": "trainer",
     "warmup": "warm",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "SGD",
+    "Adagrad",
     "Adam",
     "Bidirectional",
     "Callback",
@@ -48,6 +51,7 @@ __all__ = [
     "History",
     "OneHot",
     "ProgressBar",
+    "RMSProp",
     "Sequential",
     "SimpleRNN",
     "Trainer",

@@ -10,11 +10,25 @@ import msgspec
 
 
 class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
-    """What every optimizer has: a learning rate above 0."""
+    """What every optimizer has: a learning rate above 0.
+
+    Attributes
+    ----------
+    states : names of what it keeps for each parameter from update to update
+    leaves_unused_alone : whether a parameter without a gradient, and its states, stay as they are
+    """
 
     kind: ClassVar[str]
 
     learning_rate: float
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def leaves_unused_alone(self) -> bool:
+        return False
 
     def __post_init__(self) -> None:
         self._check("learning_rate", above=0.0)
@@ -68,6 +82,14 @@ class SGD(Optimizer, frozen=True):
         if self.nesterov and not self.momentum:
             raise ValueError("SGD has nesterov=True and momentum=0; expected a momentum above 0, such as 0.9")
 
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    @property
+    def leaves_unused_alone(self) -> bool:
+        return not self.momentum and not self.weight_decay
+
 
 class Adam(Optimizer, frozen=True):
     """Adam: running means m, v of ``g`` and ``g**2``, both corrected for their start as m^, v^.
@@ -102,3 +124,89 @@ class Adam(Optimizer, frozen=True):
         self._check("beta_1", below=1.0)
         self._check("beta_2", below=1.0)
         self._check("epsilon", above=0.0)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("mean", "square")
+
+
+class RMSProp(Optimizer, frozen=True):
+    """RMSProp: ``v``, a running mean of ``g**2``, scales each gradient; with momentum the scaled ones add up.
+
+    ``p -= learning_rate u``, with ``u = momentum u + g / (sqrt(v) + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate : size of the step, above 0
+    rho : share of the running mean that is kept, in [0, 1)
+    momentum : share of the last step that is kept, in [0, 1)
+    epsilon : keeps the quotient finite, above 0
+
+    Raises
+    ------
+    ValueError
+        A value outside its range.
+
+    References
+    ----------
+    Tieleman and Hinton (2012), Neural networks for machine learning, lecture 6e.
+    """
+
+    kind: ClassVar[str] = "rmsprop"
+
+    learning_rate: float = 0.01
+    rho: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("rho", below=1.0)
+        self._check("momentum", below=1.0)
+        self._check("epsilon", above=0.0)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("square", "velocity") if self.momentum else ("square",)
+
+
+class Adagrad(Optimizer, frozen=True):
+    """Adagrad: the sum of all ``g**2`` so far scales each gradient, so steps only get shorter.
+
+    ``p -= learning_rate g / (sqrt(sum) + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate : size of the step, above 0
+    epsilon : keeps the quotient finite, above 0
+
+    Raises
+    ------
+    ValueError
+        A value outside its range.
+
+    References
+    ----------
+    Duchi, Hazan and Singer (2011), Adaptive subgradient methods for online learning and stochastic optimization.
+    """
+
+    kind: ClassVar[str] = "adagrad"
+
+    learning_rate: float = 0.01
+    epsilon: float = 1e-10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("epsilon", above=0.0)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("sum",)
+
+    @property
+    def leaves_unused_alone(self) -> bool:
+        return True
+
+
+AnyOptimizer = SGD | Adam | RMSProp | Adagrad
+"""Every optimizer that there is."""

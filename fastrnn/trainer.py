@@ -39,7 +39,7 @@ class Trainer:
         "sparse_categorical_crossentropy" (the same, of targets that are classes: whole numbers (N,) or (N, T)). A
         cross-entropy reads logits if the last activation is linear; else it must be sigmoid (binary) or softmax, and
         both are computed as one
-    optimizer : SGD or Adam; None is ``Adam(1e-3)``
+    optimizer : SGD, Adam, RMSProp or Adagrad; None is ``Adam(1e-3)``
     metrics : names of further figures: any of the losses that takes the same targets; "accuracy": the share of places
         whose largest output is the target's class or, with binary_crossentropy or a single output, the share of outputs
         that are on their targets' side of 0.5 (logits: of 0)
@@ -83,7 +83,7 @@ class Trainer:
         if not isinstance(model, Sequential):
             raise TypeError(f"model is {model!r}; expected a Sequential")
         if optimizer is not None and not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer is {optimizer!r}; expected SGD(...) or Adam(...)")
+            raise TypeError(f"optimizer is {optimizer!r}; expected SGD(...), Adam(...), RMSProp(...) or Adagrad(...)")
         self.model = model
         self.optimizer = Adam() if optimizer is None else optimizer
         if not isinstance(metrics, list | tuple):

@@ -16,12 +16,20 @@ from fastrnn.kernels.used_rows import USED_ROWS, used_rows_begin
 from fastrnn.layers import Embedding, OneHot
 from fastrnn.memory import address
 from fastrnn.network import Network
-from fastrnn.optimizers import SGD, Adam, Optimizer
+from fastrnn.optimizers import SGD, Adagrad, Adam, Optimizer, RMSProp
 
 if TYPE_CHECKING:
     from fastrnn.plan import Plan, Training
 
 Array = NDArray[Any]
+
+
+_RULES = {
+    SGD: optimizers.sgd_update,
+    Adam: optimizers.adam_update,
+    RMSProp: optimizers.rmsprop_update,
+    Adagrad: optimizers.adagrad_update,
+}
 
 
 class Part(NamedTuple):
@@ -58,17 +66,12 @@ def _picked(network: Network) -> list[tuple[int, Array]]:
     return [((address(array) - origin) // array.itemsize, array) for array in arrays]
 
 
-def leaves_unused_alone(optimizer: Optimizer | None) -> bool:
-    """Whether a rule leaves a parameter without a gradient as it is."""
-    return isinstance(optimizer, SGD) and not optimizer.momentum and not optimizer.weight_decay
-
-
 class Update:
     """Adds the operations that clear gradients and update parameters to a plan.
 
     Attributes
     ----------
-    state : the optimizer's buffers
+    state : a buffer like the network's for each of the optimizer's states
     """
 
     def __init__(self, plan: Plan, training: Training) -> None:
@@ -104,7 +107,7 @@ class Update:
         """Add the update by an optimizer."""
         plan, training = self._plan, self._training
         fields = self._settings(optimizer)
-        parts = self._parts if leaves_unused_alone(optimizer) else self._whole
+        parts = self._parts if optimizer.leaves_unused_alone else self._whole
         counts = [self._most if part.columns else -(-part.size // optimizers.BLOCK) for part in parts]
         sums = np.zeros(sum(counts))
         specs = []
@@ -115,9 +118,8 @@ class Update:
             plan.add("change", optimizers.sum_shards, specs[0])
         for spec in specs if training.clip_norm is not None else []:
             plan.add("change", optimizers.sum_squares, spec, meet=spec is specs[-1])
-        rule = optimizers.adam_update if isinstance(optimizer, Adam) else optimizers.sgd_update
         for spec in specs:
-            plan.add("change", rule, spec, meet=spec is specs[-1])
+            plan.add("change", _RULES[type(optimizer)], spec, meet=spec is specs[-1])
 
     def read(self, x: int, order: int) -> None:
         """Point the list of used rows at the data."""
@@ -140,18 +142,9 @@ class Update:
         plan, training, flat = self._plan, self._training, self._plan.network.flat
         fields: dict[str, Any] = {
             "shards": plan.shards, "parameters": flat, "gradients": plan.gradients,
-            "learning_rate": optimizer.learning_rate,
         }  # fmt: skip
-        if isinstance(optimizer, Adam):
-            self.state = [plan.zeros(flat.size), plan.zeros(flat.size)]
-            fields |= {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
-        elif isinstance(optimizer, SGD):
-            self.state = [plan.zeros(flat.size)] if optimizer.momentum else []
-            fields |= {
-                "momentum": optimizer.momentum,
-                "nesterov": optimizer.nesterov,
-                "weight_decay": optimizer.weight_decay,
-            }
+        fields |= {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
+        self.state = [plan.zeros(flat.size) for _ in optimizer.states]
         fields |= zip(("first_state", "second_state"), self.state, strict=False)
         if training.clip_value is not None:
             fields |= {"clips_value": 1, "clip_value": training.clip_value}

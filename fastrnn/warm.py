@@ -8,7 +8,7 @@ import numpy as np
 
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
 from fastrnn.model import Sequential
-from fastrnn.optimizers import SGD, Adam
+from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
 from fastrnn.trainer import Trainer
 
 
@@ -32,7 +32,7 @@ def warmup(dtype: str = "float32") -> float:
             Dense(1),
         ]
         model = Sequential(stack, dtype=dtype)
-        for optimizer in (Adam(), SGD()):
+        for optimizer in (Adam(), SGD(), RMSProp(), Adagrad()):
             Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(ids, y, epochs=1, verbose=0)
         model.predict(ids)
     model = Sequential([SimpleRNN(2), Dense(1)], dtype=dtype)

@@ -159,6 +159,11 @@ MODELS: dict[str, tuple[Callable[[], Any], Refusal, list[str]]] = {
     "nesterov alone": (lambda: fr.SGD(0.1, nesterov=True), V, ["nesterov=True and momentum=0", "such as 0.9"]),
     "weight_decay": (lambda: fr.SGD(0.1, weight_decay=-1e-3), V, ["weight_decay=-0.001", "at least 0"]),
     "beta_2": (lambda: fr.Adam(beta_2=1.0), V, ["Adam has beta_2=1.0", "below 1"]),
+    "rho": (lambda: fr.RMSProp(rho=1.0), V, ["RMSProp has rho=1.0", "below 1"]),
+    "momentum of RMSProp": (lambda: fr.RMSProp(momentum=-0.1), V, ["RMSProp has momentum=-0.1", "at least 0"]),
+    "epsilon of RMSProp": (lambda: fr.RMSProp(epsilon=0.0), V, ["RMSProp has epsilon=0.0", "above 0"]),
+    "epsilon of Adagrad": (lambda: fr.Adagrad(epsilon=-1.0), V, ["Adagrad has epsilon=-1.0", "above 0"]),
+    "learning rate of Adagrad": (lambda: fr.Adagrad(0.0), V, ["Adagrad has learning_rate=0.0", "above 0"]),
     "epsilon": (lambda: fr.Adam(epsilon=0.0), V, ["Adam has epsilon=0.0", "above 0"]),
     "warmup": (lambda: fr.warmup("half"), V, ["dtype is 'half'", "float32, float64"]),
 }  # fmt: skip

@@ -241,6 +241,8 @@ def test_the_package_offers_its_surface() -> None:
         "Trainer",
         "SGD",
         "Adam",
+        "RMSProp",
+        "Adagrad",
         "Callback",
         "ProgressBar",
         "History",
@@ -278,7 +280,12 @@ def test_numpys_numbers_are_numbers() -> None:
     model = fr.Sequential([fr.SimpleRNN(np.int32(2)), fr.Dense(one)], input_size=np.int64(3), seed=np.int64(4))
     x = np.ones((5, 4, 3))
     for real in (np.float32, np.float64):
-        optimizers = (fr.SGD(real(0.1), momentum=real(0.5)), fr.Adam(real(0.1), beta_1=real(0.5)))
+        optimizers = (
+            fr.SGD(real(0.1), momentum=real(0.5)),
+            fr.Adam(real(0.1), beta_1=real(0.5)),
+            fr.RMSProp(real(0.1), rho=real(0.5)),
+            fr.Adagrad(real(0.1), epsilon=real(0.5)),
+        )
         for optimizer in optimizers:
             trainer = fr.Trainer(
                 model, optimizer=optimizer, clip_norm=real(1.0), tbptt=(one, one), threads=one, seed=one

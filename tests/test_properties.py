@@ -58,6 +58,9 @@ OPTIMIZERS = (
     fr.SGD(0.05, momentum=0.9, weight_decay=0.01),
     fr.SGD(0.05, momentum=0.8, nesterov=True),
     fr.Adam(0.01),
+    fr.RMSProp(0.01, epsilon=1e-4),
+    fr.RMSProp(0.01, rho=0.8, momentum=0.7, epsilon=1e-4),
+    fr.Adagrad(0.05, epsilon=1e-4),
 )
 
 

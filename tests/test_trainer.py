@@ -49,6 +49,8 @@ def test_defaults_are_those_of_the_contract() -> None:
     trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(1)]))
     assert trainer.optimizer == fr.Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
     assert fr.SGD() == fr.SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0)
+    assert fr.RMSProp() == fr.RMSProp(learning_rate=0.01, rho=0.99, momentum=0.0, epsilon=1e-8)
+    assert fr.Adagrad() == fr.Adagrad(learning_rate=0.01, epsilon=1e-10)
 
 
 def test_fit_builds_the_model_and_tells_every_epoch() -> None:

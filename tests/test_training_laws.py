@@ -79,7 +79,11 @@ def test_history_is_the_mean_over_the_epoch_by_the_weights_that_count(
 
 
 @pytest.mark.parametrize(
-    "optimizer", [fr.SGD(0.1), fr.SGD(0.1, momentum=0.9), fr.SGD(0.1, momentum=0.9, nesterov=True), fr.Adam()]
+    "optimizer",
+    [
+        *(fr.SGD(0.1), fr.SGD(0.1, momentum=0.9), fr.SGD(0.1, momentum=0.9, nesterov=True), fr.Adam()),
+        *(fr.RMSProp(), fr.RMSProp(momentum=0.9), fr.Adagrad()),
+    ],
 )
 def test_fitting_twice_goes_on_where_the_first_fit_ended(dtype: str, optimizer: Any) -> None:
     once, x, y = make_batch(dtype)

@@ -38,7 +38,7 @@ BLOCK = 4096
 UPDATE = record(
     "count columns rows row_count most_rows parameters gradients first_state second_state sums all_sums sum_count "
     "shards nesterov clips_value clips_norm",
-    "learning_rate momentum weight_decay beta_1 beta_2 epsilon clip_value clip_norm",
+    "learning_rate momentum weight_decay beta_1 beta_2 rho epsilon clip_value clip_norm",
 )
 
 
@@ -184,3 +184,55 @@ def adam_update(real, call, spec):
         store(square, i, v)
         move = positive_quotient(m * rate, fma(square_root(v), scale, epsilon))
         store(parameters, i, load(parameters, i) - move)
+
+
+@operation(UPDATE)
+@njit
+def rmsprop_update(real, call, spec):
+    """``v`` the running mean of ``g**2``; ``u = momentum u + g / (sqrt(v) + epsilon)``; ``p -= learning_rate u``.
+
+    References
+    ----------
+    Tieleman and Hinton, Neural networks for machine learning, 2012, lecture 6e.
+    """
+    s, c = fields(spec), fields(call)
+    parameters, gradients = at(s.parameters, real), at(s.gradients, real)
+    square, velocity = at(s.first_state, real), at(s.second_state, real)
+    limit = real_of(real, s.clip_value)
+    factor = real_of(real, _norm_factor(s))
+    rate, momentum, epsilon = real_of(real, s.learning_rate), real_of(real, s.momentum), real_of(real, s.epsilon)
+    keep, add_new = real_of(real, s.rho), real_of(real, 1.0 - s.rho)
+    start, stop = share(s.count, BLOCK, c.thread, c.threads)
+    for i in range(start, stop, lanes(real)):
+        g = _clipped(load(gradients, i), s.clips_value, limit) * factor
+        v = fma(load(square, i), keep, g * g * add_new)
+        store(square, i, v)
+        move = positive_quotient(g, square_root(v) + epsilon)
+        if s.second_state != 0:
+            move = fma(load(velocity, i), momentum, move)
+            store(velocity, i, move)
+        store(parameters, i, load(parameters, i) - move * rate)
+
+
+@operation(UPDATE)
+@njit
+def adagrad_update(real, call, spec):
+    """``total`` the sum of all ``g**2``; ``p -= learning_rate g / (sqrt(total) + epsilon)``.
+
+    References
+    ----------
+    Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, JMLR 2011.
+    """
+    s, c = fields(spec), fields(call)
+    parameters, gradients, total = at(s.parameters, real), at(s.gradients, real), at(s.first_state, real)
+    limit = real_of(real, s.clip_value)
+    factor = real_of(real, _norm_factor(s))
+    rate, epsilon = real_of(real, s.learning_rate), real_of(real, s.epsilon)
+    for piece in range(*_own_pieces(s, c)):
+        start, stop = _piece(s, piece)
+        for i in range(start, stop, lanes(real)):
+            g = _clipped(load(gradients, i), s.clips_value, limit) * factor
+            a = fma(g, g, load(total, i))
+            _write(total, i, a, stop - i)
+            move = positive_quotient(g * rate, square_root(a) + epsilon)
+            _write(parameters, i, load(parameters, i) - move, stop - i)
