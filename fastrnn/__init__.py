@@ -7,18 +7,17 @@ from fastrnn._version import __version__
 
 if TYPE_CHECKING:
     from fastrnn.callbacks import Callback, ProgressBar
-    from fastrnn.checkpoint import load
     from fastrnn.history import History
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.model import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.trainer import Trainer
+    from fastrnn.trainer_file import load
     from fastrnn.warm import warmup
 
 _HOMES = {
     "Callback": "callbacks",
     "ProgressBar": "callbacks",
-    "load": "checkpoint",
     "History": "history",
     "Bidirectional": "layers",
     "Dense": "layers",
@@ -34,6 +33,7 @@ _HOMES = {
     "Adam": "optimizers",
     "RMSProp": "optimizers",
     "Trainer": "trainer",
+    "load": "trainer_file",
     "warmup": "warm",
 }
 

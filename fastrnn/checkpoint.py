@@ -104,11 +104,6 @@ def load_model(path: FilePath) -> tuple[Sequential, dict[str, Any]]:
     return build_model(path, header, tensors), header.extra
 
 
-def load(path: FilePath) -> Sequential:
-    """Load a model; raises what `load_model` raises."""
-    return load_model(path)[0]
-
-
 def _check_json(value: Any, where: str) -> None:
     kind = type(value)  # exactly: NumPy's float64 is a float, and no JSON
     if kind is dict:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -123,18 +123,19 @@ def write_tensors(path: FilePath, tensors: Mapping[str, Array], header: msgspec.
     atomic_write(path, data.replace(_NO_DIGEST.encode(), digest.encode(), 1))
 
 
-def read_tensors(path: FilePath, header_type: type[Header]) -> tuple[dict[str, Array], Header]:
+def read_tensors(path: FilePath, *header_types: type[Header], cure: str = "") -> tuple[dict[str, Array], Header]:
     """Read what `write_tensors` wrote.
 
     Parameters
     ----------
     path : file to read
-    header_type : the Struct that was written
+    header_types : the Struct that was written, or several that may have been
+    cure : what else to say about files of this kind where one is refused
 
     Returns
     -------
     tensors : writable arrays by name
-    header : of ``header_type``
+    header : of one of ``header_types``
 
     Raises
     ------
@@ -146,7 +147,8 @@ def read_tensors(path: FilePath, header_type: type[Header]) -> tuple[dict[str, A
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    expected = f"a file of kind {_kind(header_type)!r} written by fastrnn"
+    kinds = {_kind(header_type): header_type for header_type in header_types}
+    expected = f"a file of kind {' or '.join(map(repr, kinds))} written by fastrnn{cure and f': {cure}'}"
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
@@ -156,13 +158,13 @@ def read_tensors(path: FilePath, header_type: type[Header]) -> tuple[dict[str, A
         if length > MAX_HEADER:
             raise FileFormatError(path, f"a header of {length} bytes", f"{expected}, of at most {MAX_HEADER} bytes")
         start += file.read(length)
-        envelope = _read_envelope(path, start[8:], _kind(header_type), expected)
+        envelope = _read_envelope(path, start[8:], kinds, expected)
         data = start.replace(envelope.sha256.encode(), _NO_DIGEST.encode(), 1) + file.read()
     if hashlib.sha256(data).hexdigest() != envelope.sha256:
         raise FileFormatError(path, "damaged or cut off: the contents differ from their SHA-256", "the file as written")
     # A digest proves that nothing changed by accident, not who wrote it: what follows still trusts nothing.
     try:
-        header = msgspec.json.decode(envelope.header, type=header_type)
+        header = msgspec.json.decode(envelope.header, type=kinds[envelope.kind])
         tensors = load(data)
     except (msgspec.DecodeError, SafetensorError, *_HOSTILE) as error:
         raise FileFormatError(path, f"a header or arrays that do not fit ({error})", expected) from error
@@ -225,7 +227,7 @@ def _kind(header_type: type[msgspec.Struct]) -> str:
     return str(header_type.__struct_config__.tag)
 
 
-def _read_envelope(path: FilePath, header: bytes, kind: str, expected: str) -> _Envelope:
+def _read_envelope(path: FilePath, header: bytes, kinds: Collection[str], expected: str) -> _Envelope:
     try:
         metadata = msgspec.json.decode(header, type=_SafetensorsHeader).metadata
         if "fastrnn" not in metadata:
@@ -237,6 +239,6 @@ def _read_envelope(path: FilePath, header: bytes, kind: str, expected: str) -> _
         envelope = msgspec.json.decode(metadata["fastrnn"], type=_Envelope)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FileFormatError(path, f"not a safetensors file, or damaged ({error})", expected) from error
-    if envelope.kind != kind:
+    if envelope.kind not in kinds:
         raise FileFormatError(path, f"a file of kind {envelope.kind!r}", expected)
     return envelope

@@ -82,6 +82,14 @@ class Training(NamedTuple):
     recompute: bool = False
 
 
+class Progress(NamedTuple):
+    """How far training has come: updates, draws of dropout's masks, and a flat buffer for each optimizer's state."""
+
+    updates: int
+    draws: int
+    states: list[Array]
+
+
 class Plan:
     """Buffers and operations for minibatches of up to ``rows`` sequences of ``steps`` steps.
 
@@ -380,10 +388,15 @@ class Plan:
         self.data = None
         self.output, self.final_states = None, []
 
-    def go_on_from(self, other: Plan) -> None:
-        """Take over the optimizer's state and the number of updates from a plan for the same network and optimizer."""
-        self._calls[0]["step"], self.draws = other.updates, other.draws
-        for mine, theirs in zip(self.update.state, other.update.state, strict=True):
+    @property
+    def progress(self) -> Progress:
+        """What another plan for the same network and optimizer needs to go on."""
+        return Progress(self.updates, self.draws, self.update.state)
+
+    def go_on_from(self, progress: Progress) -> None:
+        """Take over the progress of a plan for the same network and optimizer."""
+        self._calls[0]["step"], self.draws = progress.updates, progress.draws
+        for mine, theirs in zip(self.update.state, progress.states, strict=True):
             mine[:] = theirs
 
     def zero_totals(self) -> None:

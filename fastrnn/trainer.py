@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -15,11 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastrnn import checks
 from fastrnn.callbacks import Callback, Each, ProgressBar
+from fastrnn.files import FileFormatError
 from fastrnn.history import History
 from fastrnn.losses import Columns
+from fastrnn.memory import zeros
 from fastrnn.model import ROWS, Sequential, check_recompute
 from fastrnn.optimizers import Adam, Optimizer
-from fastrnn.plan import Data, Plan, Training
+from fastrnn.plan import Data, Plan, Progress, Training
 from fastrnn.team import Team
 from fastrnn.threads import choose_threads
 
@@ -55,6 +58,10 @@ class Trainer:
         full back-propagation over long sequences in little memory; None keeps all
 
     The result does not depend on the number of threads.
+
+    Attributes
+    ----------
+    history : figures of all epochs so far, over all fits
 
     Raises
     ------
@@ -104,11 +111,12 @@ class Trainer:
                 "tbptt_update='chunk' with a layer that reads backwards, which needs the whole sequence first; "
                 "expected 'sequence'"
             )
-        if threads is not None:
-            checks.positive_int("threads", threads)
-        self.threads = threads
+        self.threads = None if threads is None else checks.positive_int("threads", threads)
+        self.history = History()
         self._random = np.random.default_rng(checks.seed(seed))
         self._fitting = threading.Lock()
+        self._fitter: int | None = None
+        self._resumed: Progress | None = None
         self._plan: Plan | None = None
         self._key: Any = None
 
@@ -146,7 +154,7 @@ class Trainer:
 
         Returns
         -------
-        history : loss and metrics of every epoch, means over the epoch
+        history : loss and metrics of every epoch of this fit, means over the epoch
 
         Raises
         ------
@@ -177,8 +185,10 @@ class Trainer:
         if not self._fitting.acquire(blocking=False):
             raise RuntimeError("this trainer is fitting already; expected one fit at a time: make a trainer for each")
         try:
+            self._fitter = threading.get_ident()
             return self._fit(data, held_out, epochs, rows, shuffle, carry_state, listeners)
         finally:
+            self._fitter = None
             self._fitting.release()
 
     def _fit(
@@ -209,6 +219,7 @@ class Trainer:
                 if held_out is not None:
                     figures |= {f"val_{name}": value for name, value in self._evaluate(held_out).items()}
                 history.append(epoch, figures)
+                self.history.append(len(self.history.epoch), figures)
                 for listener in listeners:
                     listener.epoch(epoch, figures)
         return history
@@ -220,6 +231,77 @@ class Trainer:
         data = self._data(x, y, sample_weight, lengths)
         self.model.build_for(data.x)
         return self._evaluate(data)
+
+    # ------------------------------------------------------------------------------------------ files
+
+    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Write the model and all that training needs to go on to one file; an old file stays whole until then.
+
+        A callback may do this during a fit: after an epoch, what is resumed goes on with the next one.
+
+        Raises
+        ------
+        ValueError
+            The model has no weights yet.
+        RuntimeError
+            The trainer is fitting in another thread.
+        OSError
+            The file cannot be written.
+        """
+        from fastrnn.trainer_file import write_checkpoint
+
+        if self._fitter == threading.get_ident():
+            write_checkpoint(path, self)
+            return
+        if not self._fitting.acquire(blocking=False):
+            raise RuntimeError(
+                "this trainer is fitting in another thread; expected to save it afterwards or in a callback"
+            )
+        try:
+            write_checkpoint(path, self)
+        finally:
+            self._fitting.release()
+
+    @classmethod
+    def resume(cls, path: str | os.PathLike[str]) -> Trainer:
+        """Return the trainer that `save_checkpoint` wrote, with its model.
+
+        It goes on bit for bit: fitting 10 epochs is fitting 5, saving, resuming and fitting 5. What `fit` was given is
+        not in the file; the epochs that are done are ``len(trainer.history.epoch)``.
+
+        Raises
+        ------
+        FileFormatError
+            The file is damaged, cut off, of another program or kind: a ``ValueError``.
+        OSError
+            No such file, a folder, no permission.
+        """
+        from fastrnn.trainer_file import read_checkpoint
+
+        saved = read_checkpoint(path)
+        try:
+            trainer = cls(saved.model, **saved.settings)
+        except (TypeError, ValueError) as error:
+            raise FileFormatError(path, f"settings that make no trainer ({error})", "those of a trainer") from error
+        trainer._resumed = saved.progress
+        trainer._random.bit_generator.state = saved.generator
+        trainer.history = History(saved.history)
+        return trainer
+
+    @property
+    def progress(self) -> Progress:
+        """How far training has come."""
+        if self._plan is not None:
+            return self._plan.progress
+        if self._resumed is not None:
+            return self._resumed
+        network = self.model.network
+        return Progress(0, 0, [zeros(network.flat.size, network.dtype) for _ in self.optimizer.states])
+
+    @property
+    def generator(self) -> np.random.BitGenerator:
+        """What shuffles."""
+        return self._random.bit_generator
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -268,13 +350,13 @@ class Trainer:
         """Return the plan for a shape; the optimizer's state goes on from fit to fit."""
         key = (rows, steps, carry_state, choose_threads(self.threads, self.model.network, rows, steps, trains=True))
         if self._plan is None or key != self._key:
-            before = self._plan
-            self._plan = Plan(
+            plan = Plan(
                 self.model.network, rows, steps,
                 columns=(self.loss, *self.metrics), training=self.training, carry_state=carry_state, threads=key[3],
             )  # fmt: skip
-            if before is not None:
-                self._plan.go_on_from(before)
+            plan.go_on_from(self.progress)
+            self._key = None  # an interrupt leaves no plan under another's key
+            self._plan, self._resumed = plan, None
             self._key = key
         return self._plan
 

@@ -1,0 +1,210 @@
+"""Checkpoints: a trainer with its model in one file, so that training goes on as if it had never stopped.
+
+The arrays of the model, of the optimizer and of the history have names of their own: ``model.simple_rnn.kernel``,
+``optimizer.velocity.simple_rnn.kernel``, ``history.loss``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from fastrnn.checkpoint import ModelHeader, build_model, model_header
+from fastrnn.files import Array, FileFormatError, FilePath, check_tensors, read_tensors, write_tensors
+from fastrnn.layers import parameter_shapes
+from fastrnn.memory import zeros
+from fastrnn.model import Sequential
+from fastrnn.optimizers import AnyOptimizer
+from fastrnn.plan import Progress
+
+if TYPE_CHECKING:
+    from fastrnn.trainer import Trainer
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Hexadecimal = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,32}$")]
+_CURE = "Trainer.save_checkpoint writes them, fastrnn.load reads models"
+
+
+class TrainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `Trainer` takes beside the model."""
+
+    loss: str
+    optimizer: AnyOptimizer
+    metrics: list[str]
+    clip_value: float | None
+    clip_norm: float | None
+    tbptt: tuple[int, int] | None
+    tbptt_update: str
+    threads: int | None
+    seed: int
+    recompute: str | None
+
+
+class Shuffling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """State of the PCG64 generator that shuffles; its 128-bit numbers in hexadecimal."""
+
+    state: Hexadecimal
+    inc: Hexadecimal
+    has_uint32: bool
+    uinteger: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+
+
+class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="checkpoint"):
+    """What a trainer is made of, but for the arrays.
+
+    Parameters
+    ----------
+    model : of the trainer's model
+    trainer : what the trainer was made with
+    updates, draws : updates of the weights and draws of dropout's masks so far
+    shuffling : of the generator that gives the next epoch's order
+    figures : names of the history's lists, in their order
+    """
+
+    model: ModelHeader
+    trainer: TrainerSettings
+    updates: Count
+    draws: Count
+    shuffling: Shuffling
+    figures: list[str]
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint holds; ``generator`` is the state of NumPy's bit generator."""
+
+    model: Sequential
+    settings: dict[str, Any]
+    progress: Progress
+    generator: dict[str, Any]
+    history: dict[str, list[float]]
+
+
+def checkpoint_of(trainer: Trainer) -> tuple[dict[str, Array], CheckpointHeader]:
+    """Return the arrays and the header of a trainer's checkpoint.
+
+    Raises
+    ------
+    ValueError
+        The model has no weights yet.
+    """
+    described = model_header(trainer.model)
+    network, training, history = trainer.model.network, trainer.training, trainer.history
+    progress = trainer.progress
+    tensors = {f"model.{name}": array for name, array in network.named(network.flat).items()}
+    for state, flat in zip(trainer.optimizer.states, progress.states, strict=True):
+        tensors |= {f"optimizer.{state}.{name}": array for name, array in network.named(flat).items()}
+    tensors |= {f"history.{name}": np.array(values, np.float64) for name, values in history.history.items()}
+    generator = trainer.generator.state
+    return tensors, CheckpointHeader(
+        model=described,
+        trainer=TrainerSettings(
+            loss=trainer.loss,
+            optimizer=trainer.optimizer,  # type: ignore[arg-type]
+            metrics=trainer.metrics,
+            clip_value=training.clip_value,
+            clip_norm=training.clip_norm,
+            tbptt=training.tbptt,
+            tbptt_update="chunk" if training.online else "sequence",
+            threads=trainer.threads,
+            seed=training.dropout_seed or 0,
+            recompute="sqrt" if training.recompute else None,
+        ),
+        updates=progress.updates,
+        draws=progress.draws,
+        shuffling=Shuffling(
+            state=f"{generator['state']['state']:x}",
+            inc=f"{generator['state']['inc']:x}",
+            has_uint32=bool(generator["has_uint32"]),
+            uinteger=generator["uinteger"],
+        ),
+        figures=list(history.history),
+    )
+
+
+def write_checkpoint(path: FilePath, trainer: Trainer) -> None:
+    """Write a trainer's checkpoint, atomically.
+
+    Raises
+    ------
+    ValueError
+        The model has no weights yet.
+    OSError
+        As `fastrnn.files.atomic_write`; a file that was there is as it was.
+    """
+    tensors, header = checkpoint_of(trainer)
+    write_tensors(path, tensors, header)
+
+
+def read_checkpoint(path: FilePath) -> Checkpoint:
+    """Read what `write_checkpoint` wrote.
+
+    Raises
+    ------
+    FileFormatError
+        The file is damaged, cut off, of another program or kind, or does not describe its own arrays.
+    OSError
+        No such file, a folder, no permission.
+    """
+    tensors, header = read_tensors(path, CheckpointHeader, cure=_CURE)
+    states = header.trainer.optimizer.states
+    parts = _parts(path, tensors, ["model", *(f"optimizer.{state}" for state in states), "history"])
+    model = build_model(path, header.model, parts["model"])
+    history = _history(path, header, parts["history"])
+    network, shapes = model.network, parameter_shapes(header.model.layers, header.model.input_size)
+    flats = []
+    for state in states:
+        part = parts[f"optimizer.{state}"]
+        check_tensors(path, part, shapes, model.dtype)
+        flats.append(zeros(network.flat.size, model.dtype))
+        for name, view in network.named(flats[-1]).items():
+            view[...] = part[name]
+    shuffling = header.shuffling
+    return Checkpoint(
+        model=model,
+        settings=msgspec.structs.asdict(header.trainer),
+        progress=Progress(header.updates, header.draws, flats),
+        generator={
+            "bit_generator": "PCG64",
+            "state": {"state": int(shuffling.state, 16), "inc": int(shuffling.inc, 16)},
+            "has_uint32": int(shuffling.has_uint32),
+            "uinteger": shuffling.uinteger,
+        },
+        history=history,
+    )
+
+
+def load(path: FilePath) -> Sequential:
+    """Load a model, or the model of a checkpoint.
+
+    Raises
+    ------
+    FileFormatError
+        The file is damaged, cut off, of another program or kind, or does not describe its own arrays.
+    OSError
+        No such file, a folder, no permission.
+    """
+    tensors, header = read_tensors(path, ModelHeader, CheckpointHeader)
+    if isinstance(header, CheckpointHeader):
+        model = {k.removeprefix("model."): array for k, array in tensors.items() if k.startswith("model.")}
+        return build_model(path, header.model, model)
+    assert isinstance(header, ModelHeader)
+    return build_model(path, header, tensors)
+
+
+def _parts(path: FilePath, tensors: dict[str, Array], names: list[str]) -> dict[str, dict[str, Array]]:
+    """Sort the arrays by what they belong to, and take that off their names."""
+    parts: dict[str, dict[str, Array]] = {name: {} for name in names}
+    for name, array in tensors.items():
+        part = next((part for part in names if name.startswith(f"{part}.")), None)
+        if part is None:
+            raise FileFormatError(path, f"an array {name!r}", f"only arrays of {', '.join(names)}")
+        parts[part][name.removeprefix(f"{part}.")] = array
+    return parts
+
+
+def _history(path: FilePath, header: CheckpointHeader, tensors: dict[str, Array]) -> dict[str, list[float]]:
+    epochs = max((array.size for array in tensors.values()), default=0)
+    check_tensors(path, tensors, dict.fromkeys(header.figures, (epochs,)), "float64")
+    return {name: tensors[name].tolist() for name in header.figures}
