@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from fastrnn.history import History
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.model import Sequential
+    from fastrnn.monitors import EarlyStopping, ModelCheckpoint
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.trainer import Trainer
     from fastrnn.trainer_file import load
@@ -28,6 +29,8 @@ _HOMES = {
     "OneHot": "layers",
     "SimpleRNN": "layers",
     "Sequential": "model",
+    "EarlyStopping": "monitors",
+    "ModelCheckpoint": "monitors",
     "SGD": "optimizers",
     "Adagrad": "optimizers",
     "Adam": "optimizers",
@@ -47,8 +50,10 @@ __all__ = [
     "Callback",
     "Dense",
     "Dropout",
+    "EarlyStopping",
     "Embedding",
     "History",
+    "ModelCheckpoint",
     "OneHot",
     "ProgressBar",
     "RMSProp",

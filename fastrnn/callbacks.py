@@ -42,11 +42,11 @@ class ProgressBar(Callback):
         self._bar.set_description(f"epoch 1/{epochs}")
 
     def progress(self, epoch: int, samples: int) -> None:
+        self._bar.set_description(f"epoch {epoch + 1}/{self._epochs}", refresh=False)
         self._bar.update(epoch * self._samples + samples - self._bar.n)
 
     def epoch(self, epoch: int, figures: dict[str, float]) -> None:
         self.progress(epoch, self._samples)
-        self._bar.set_description(f"epoch {min(epoch + 2, self._epochs)}/{self._epochs}", refresh=False)
         self._bar.set_postfix({name: f"{value:.4g}" for name, value in figures.items()}, refresh=False)
         if epoch + 1 == self._epochs:
             self._bar.refresh()

@@ -389,9 +389,33 @@ def seed(value: Any) -> int:
     ValueError
         It is not.
     """
+    return whole("seed", value)
+
+
+def whole(name: str, value: Any) -> int:
+    """Return ``value`` if it is a whole number from 0 up.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError(f"seed is {value!r}; expected a whole number from 0 up")
+        raise ValueError(f"{name} is {value!r}; expected a whole number from 0 up")
     return int(value)
+
+
+def not_negative(name: str, value: Any) -> float:
+    """Return ``value`` if it is a finite number from 0 up.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < np.inf:
+        raise ValueError(f"{name} is {value!r}; expected a number from 0 up")
+    return float(value)
 
 
 def positive(name: str, value: Any) -> float | None:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -91,6 +92,26 @@ def atomic_write(path: FilePath, data: bytes) -> None:
         text = f"{error.strerror or error}; nothing was written, and a file that was there is as it was"
         raise OSError(error.errno or errno.EIO, text, os.fspath(path)) from error
     _sync_folder(target.parent)
+
+
+def check_writable(path: FilePath) -> None:
+    """Raise now, before any work, when `atomic_write` could not put a file there.
+
+    Raises
+    ------
+    OSError
+        The subclass that fits: no such folder, no permission, not a regular file.
+    """
+    target = Path(os.path.realpath(path) if os.path.islink(path) else path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: {target.parent} is no folder; create it first")
+    if target.exists() and not target.is_file():
+        raise IsADirectoryError(f"{path} cannot be written: it is no file; expected the name of a file")
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise type(error)(f"{path} cannot be written: {error.strerror}; choose another folder") from None
 
 
 def write_tensors(path: FilePath, tensors: Mapping[str, Array], header: msgspec.Struct) -> None:

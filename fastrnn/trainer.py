@@ -62,6 +62,7 @@ class Trainer:
     Attributes
     ----------
     history : figures of all epochs so far, over all fits
+    figures : names of the figures of an epoch in the fit in hand, or the last one
 
     Raises
     ------
@@ -113,6 +114,8 @@ class Trainer:
             )
         self.threads = None if threads is None else checks.positive_int("threads", threads)
         self.history = History()
+        self.figures = ["loss", *self.metrics]
+        self._stops = False
         self._random = np.random.default_rng(checks.seed(seed))
         self._fitting = threading.Lock()
         self._fitter: int | None = None
@@ -207,12 +210,18 @@ class Trainer:
         order = np.arange(samples) if shuffle else None
         plan.read(data._replace(order=order))
         history = History()
+        self.figures = [
+            prefix + name for prefix in ("", "val_")[: 1 + (held_out is not None)] for name in ("loss", *self.metrics)
+        ]
+        self._stops = False
         with Team(plan.threads) as team, ExitStack() as ending:
             ending.callback(plan.release)
             for listener in listeners:
                 ending.callback(listener.end)
                 listener.begin(self, epochs, samples)
             for epoch in range(epochs):
+                if self._stops:
+                    break
                 if order is not None:
                     order[:] = self._random.permutation(samples)
                 figures = self._epoch(plan, team, epoch, samples, listeners)
@@ -223,6 +232,10 @@ class Trainer:
                 for listener in listeners:
                     listener.epoch(epoch, figures)
         return history
+
+    def stop(self) -> None:
+        """End the fit in hand after its epoch, with validation and callbacks: for callbacks, or another thread."""
+        self._stops = True
 
     def evaluate(
         self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None

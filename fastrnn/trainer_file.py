@@ -149,7 +149,10 @@ def read_checkpoint(path: FilePath) -> Checkpoint:
     """
     tensors, header = read_tensors(path, CheckpointHeader, cure=_CURE)
     states = header.trainer.optimizer.states
-    parts = _parts(path, tensors, ["model", *(f"optimizer.{state}" for state in states), "history"])
+    parts = {part: _part(tensors, part) for part in ("model", *(f"optimizer.{state}" for state in states), "history")}
+    if len(tensors) > sum(map(len, parts.values())):
+        foreign = next(name for name in tensors if not any(name.startswith(f"{part}.") for part in parts))
+        raise FileFormatError(path, f"an array {foreign!r}", f"only arrays of {', '.join(parts)}")
     model = build_model(path, header.model, parts["model"])
     history = _history(path, header, parts["history"])
     network, shapes = model.network, parameter_shapes(header.model.layers, header.model.input_size)
@@ -175,6 +178,15 @@ def read_checkpoint(path: FilePath) -> Checkpoint:
     )
 
 
+def read_history(path: FilePath) -> dict[str, list[float]]:
+    """Return the history in a checkpoint; empty where there is no checkpoint that can be read."""
+    try:
+        tensors, header = read_tensors(path, CheckpointHeader)
+        return _history(path, header, _part(tensors, "history"))
+    except (FileFormatError, OSError):
+        return {}
+
+
 def load(path: FilePath) -> Sequential:
     """Load a model, or the model of a checkpoint.
 
@@ -187,21 +199,14 @@ def load(path: FilePath) -> Sequential:
     """
     tensors, header = read_tensors(path, ModelHeader, CheckpointHeader)
     if isinstance(header, CheckpointHeader):
-        model = {k.removeprefix("model."): array for k, array in tensors.items() if k.startswith("model.")}
-        return build_model(path, header.model, model)
+        return build_model(path, header.model, _part(tensors, "model"))
     assert isinstance(header, ModelHeader)
     return build_model(path, header, tensors)
 
 
-def _parts(path: FilePath, tensors: dict[str, Array], names: list[str]) -> dict[str, dict[str, Array]]:
-    """Sort the arrays by what they belong to, and take that off their names."""
-    parts: dict[str, dict[str, Array]] = {name: {} for name in names}
-    for name, array in tensors.items():
-        part = next((part for part in names if name.startswith(f"{part}.")), None)
-        if part is None:
-            raise FileFormatError(path, f"an array {name!r}", f"only arrays of {', '.join(names)}")
-        parts[part][name.removeprefix(f"{part}.")] = array
-    return parts
+def _part(tensors: dict[str, Array], part: str) -> dict[str, Array]:
+    """Return the arrays of one part, by their names within it."""
+    return {name.removeprefix(f"{part}."): array for name, array in tensors.items() if name.startswith(f"{part}.")}
 
 
 def _history(path: FilePath, header: CheckpointHeader, tensors: dict[str, Array]) -> dict[str, list[float]]:

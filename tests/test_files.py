@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
-from fastrnn.files import MAX_HEADER, FileFormatError, atomic_write, check_tensors, read_tensors, write_tensors
+from fastrnn.files import (
+    MAX_HEADER,
+    FileFormatError,
+    atomic_write,
+    check_tensors,
+    check_writable,
+    read_tensors,
+    write_tensors,
+)
 from tests.files import entry, forge, kill_between_write_and_replace
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, signals and limits of POSIX")
@@ -98,7 +106,24 @@ def test_a_place_that_no_file_can_take(tmp_path, name, error, match):
     with pytest.raises(error, match=match) as refusal:
         atomic_write(tmp_path / name, b"new")
     assert str(tmp_path / name) in str(refusal.value)
+    with pytest.raises(OSError, match="cannot be written") as refusal:
+        check_writable(tmp_path / name)
+    assert str(tmp_path / name) in str(refusal.value)
     assert sorted(os.listdir(tmp_path)) == before
+
+
+@posix
+def test_what_can_be_written_is_not_refused_and_stays_as_it_is(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "old").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("there/new")
+    for name in ("new", "old", "link"):
+        check_writable(tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == ["link", "old", "there"]
+    assert (tmp_path / "old").read_bytes() == b"old"
+    (tmp_path / "there").rmdir()
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        check_writable(tmp_path / "link")
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -31,12 +31,12 @@ FLOORS = {
         | {"cells", "compiling", "lane", "losses", "team", "threads", "update"},
         {"ground", "kernels"},
     ),
-    "trainer": Floor({"callbacks", "history", "trainer", "warm"}, {"ground", "kernels", "model"}),
+    "trainer": Floor({"callbacks", "history", "monitors", "trainer", "warm"}, {"ground", "kernels", "model"}),
     "data": Floor({"baselines", "data", "datasets", "dates", "sources", "tables"}, {"ground"}),
     "artefacts": Floor({"checkpoint", "plots", "report", "trainer_file"}, {"ground", "model", "data"}),
     "faces": Floor({"__main__", "cli", "forecast"}, {"ground", "model", "trainer", "data", "artefacts"}),
 }
-UPWARD = {("model", "checkpoint"), ("trainer", "trainer_file"), ("history", "plots")}
+UPWARD = {("model", "checkpoint"), ("trainer", "trainer_file"), ("monitors", "trainer_file"), ("history", "plots")}
 """Conveniences of a class for what is above it; only inside a function."""
 CLOSED = {"reference": {"numpy"}, "kernels": {"numpy", "numba", "llvmlite"}}
 """What the two rooms may import from outside, beside the standard library."""

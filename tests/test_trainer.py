@@ -148,6 +148,16 @@ def test_progress_is_shown_when_wanted(capsys: pytest.CaptureFixture[str]) -> No
         assert f"{name}={history[name][-1]:.4g}" in last
 
 
+def test_the_progress_bar_of_a_fit_that_is_stopped_ends_with_its_epoch() -> None:
+    model, x, y = make_batch("float32")
+    target, trainer = io.StringIO(), fr.Trainer(model)
+    bar = fr.ProgressBar(target)
+    history = trainer.fit(x, y, epochs=9, callbacks=[lambda *_: trainer.stop(), bar], verbose=0).history
+    last = target.getvalue().rstrip().split("\r")[-1]
+    assert "epoch 1/9" in last
+    assert f"loss={history['loss'][0]:.4g}" in last
+
+
 def test_the_progress_bar_writes_where_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     model, x, y = make_batch("float32")
     target = io.StringIO()

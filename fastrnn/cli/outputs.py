@@ -2,13 +2,12 @@
 
 import csv
 import io
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from fastrnn.files import atomic_write
+from fastrnn.files import atomic_write, check_writable
 
 if TYPE_CHECKING:
     from fastrnn.forecast import Forecast
@@ -27,19 +26,7 @@ def check_outputs(source: Path, out: Path, plot: Path | None = None, kept: Path 
         if path.resolve() in taken:
             raise ValueError(f"{path} is what is read or written already; expected another file")
         taken.add(path.resolve())
-        _check_writable(path)
-
-
-def _check_writable(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: {path.parent} is no folder; create it first")
-    if path.exists() and not path.is_file():
-        raise IsADirectoryError(f"{path} cannot be written: it is no file; expected the name of a file")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise type(error)(f"{path} cannot be written: {error.strerror}; choose another folder") from None
+        check_writable(path)
 
 
 def write_forecast(forecast: "Forecast", out: Path | TextIO) -> None:
