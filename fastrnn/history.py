@@ -28,8 +28,22 @@ class History:
         for name, values in self.history.items():
             values.append(figures.get(name, math.nan))
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the loss curves with matplotlib and return the axes."""
-        from fastrnn.plots import LossDisplay
+    def plot(self, axes: Any = None) -> list[Any]:
+        """Draw the curves with matplotlib: the loss in one panel, each metric in another.
 
-        return LossDisplay.from_history(self).plot(ax).ax_
+        Parameters
+        ----------
+        axes : as many axes as there are panels; None makes a new figure
+
+        Returns
+        -------
+        axes : one a panel, the loss first; ``axes[0].figure.savefig("history.png")`` writes the picture
+
+        Raises
+        ------
+        ValueError
+            There are no epochs, or another number of axes.
+        """
+        from fastrnn.plots import HistoryDisplay
+
+        return HistoryDisplay.from_history(self).plot(axes).axes_

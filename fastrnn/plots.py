@@ -54,24 +54,70 @@ class LossDisplay:
         """Draw on `ax`, or on a new figure."""
         self.ax_ = ax = _axes(ax)
         self.figure_ = ax.figure  # type: ignore[assignment]
-        epochs = np.arange(1, len(self.loss) + 1)
-        marker = "o" if len(self.loss) == 1 else ""
-        ax.plot(epochs, self.loss, color=_BLUE, marker=marker, label="training")
-        if len(self.val_loss):
-            ax.plot(epochs, self.val_loss, color=_VERMILION, marker=marker, label="validation")
+        _curves(ax, self.loss, self.val_loss)
         if self.kept > 0:
             ax.axvline(self.kept, color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label=f"kept: epoch {self.kept}")
-        finite = np.asarray([*self.loss, *self.val_loss])
-        # Within a factor of ten a logarithmic axis may have no tick to read.
-        if finite.min() > 0 and finite.max() >= 10 * finite.min():
-            ticker = need("matplotlib.ticker", "plot", "drawing")
-            ax.set_yscale("log")
-            ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-            ax.yaxis.set_minor_formatter(ticker.NullFormatter())
-        ax.locator_params(axis="x", integer=True, min_n_ticks=1)
+        _spread(ax, [*self.loss, *self.val_loss])
         ax.set_xlabel("epoch")
         ax.set_ylabel(self.name)
         _finish(ax)
+        return self
+
+
+@dataclass
+class HistoryDisplay:
+    """Every figure of training and validation by epoch: the loss in the first panel, each metric in one of its own.
+
+    Parameters
+    ----------
+    history
+        A list with one value an epoch by the figure's name; ``val_`` before it for validation.
+
+    Attributes
+    ----------
+    axes_, figure_
+        Where it was drawn, a panel each.
+    """
+
+    history: Mapping[str, Sequence[float]]
+    axes_: "list[Axes]" = field(init=False, repr=False)
+    figure_: "Figure" = field(init=False, repr=False)
+
+    @classmethod
+    def from_history(cls, history: Any) -> "HistoryDisplay":
+        """Take what `Trainer.fit` returned, or its dict of lists."""
+        return cls(getattr(history, "history", history))
+
+    def plot(self, axes: "Axes | Sequence[Axes] | None" = None) -> "HistoryDisplay":
+        """Draw on as many axes as there are panels, or on a new figure.
+
+        Raises
+        ------
+        ValueError
+            A history without epochs; another number of axes.
+        """
+        names = [name for name in self.history if not name.startswith("val_")]
+        if not names:
+            raise ValueError("the history has no epochs; expected at least one: fit first")
+        if axes is None:
+            plt = need("matplotlib.pyplot", "plot", "drawing")
+            size = (9, 1.2 + 2.8 * len(names))
+            _, axes = plt.subplots(len(names), 1, sharex=True, squeeze=False, figsize=size, layout="constrained")
+        panels: list[Any] = np.ravel(np.asarray(axes, dtype=object)).tolist()
+        if len(panels) != len(names):
+            raise ValueError(f"axes has {len(panels)} axes; expected {len(names)}: one for each of {', '.join(names)}")
+        for name, ax in zip(names, panels, strict=True):
+            values, held_out = self.history[name], self.history.get(f"val_{name}", ())
+            _curves(ax, values, held_out)
+            if not name.endswith("accuracy"):
+                _spread(ax, [*values, *held_out])
+            ax.set_ylabel(name)
+            _finish(ax)
+        for ax in panels[1:]:
+            ax.get_legend().remove()
+        panels[-1].set_xlabel("epoch")
+        self.axes_, self.figure_ = panels, panels[0].figure
+        self.figure_.align_ylabels(panels)
         return self
 
 
@@ -178,6 +224,27 @@ def check_picture(path: str | Path) -> None:
         raise ValueError(
             f"{path} ends in {ending or 'nothing'!r}; expected the ending of a picture: png, svg, pdf, jpg"
         )
+
+
+def _curves(ax: "Axes", training: Sequence[float], validation: Sequence[float]) -> None:
+    """Draw one value an epoch; where there is none (NaN), nothing, and a value between two such as a dot."""
+    for values, colour, label in ((training, _BLUE, "training"), (validation, _VERMILION, "validation")):
+        if len(values):
+            known = np.pad(np.isfinite(values), 1)
+            alone = np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:]).tolist()
+            dots: dict[str, Any] = {"marker": "o", "markevery": alone} if alone else {}
+            ax.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, **dots)
+    ax.locator_params(axis="x", integer=True, min_n_ticks=1)
+
+
+def _spread(ax: "Axes", values: Sequence[float]) -> None:
+    """Make the axis of values logarithmic, unless they lie within a factor of ten: then it may have no tick to read."""
+    known = np.asarray(values)[np.isfinite(values)]
+    if len(known) and known.min() > 0 and known.max() >= 10 * known.min():
+        ticker = need("matplotlib.ticker", "plot", "drawing")
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _axes(ax: "Axes | None") -> "Axes":

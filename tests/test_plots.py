@@ -14,7 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import fastrnn as fr
 from fastrnn.extras import MissingExtra
+from fastrnn.history import History
 from fastrnn.plots import ForecastDisplay, LossDisplay, check_picture, save_report
 from fastrnn.report import HeldOut, Report, Score
 
@@ -60,6 +62,59 @@ def test_loss_display_of_what_fit_returns_and_on_given_axes():
     assert display.ax_ is ax
     assert len(ax.get_lines()) == 1
     assert ax.get_yscale() == "linear"
+
+
+def test_history_has_the_loss_and_a_panel_for_each_metric():
+    figures = {"accuracy": [0.2, 0.5, 0.9], "mae": [2.0, 0.5, 0.1]}
+    history = History(HISTORY | figures | {"val_accuracy": [0.1, 0.4, 0.6]})
+    panels = history.plot()
+    assert [ax.get_ylabel() for ax in panels] == ["loss", "accuracy", "mae"]
+    assert [len(ax.get_lines()) for ax in panels] == [2, 2, 1]
+    for ax, name in zip(panels, ("loss", "accuracy", "mae"), strict=True):
+        for line, key in zip(ax.get_lines(), (name, f"val_{name}"), strict=False):
+            assert line.get_xdata().tolist() == [1, 2, 3]
+            assert list(line.get_ydata()) == history.history[key]
+    assert [ax.get_yscale() for ax in panels] == ["linear", "linear", "log"]
+    assert [ax.get_legend() is None for ax in panels] == [False, True, True]
+    assert [ax.get_xlabel() for ax in panels] == ["", "", "epoch"]
+    assert not legend_covers_data(panels[0])
+
+
+def test_history_on_given_axes():
+    history = History({"loss": [1.0, 0.5], "mae": [1.0, 0.5]})
+    _, axes = plt.subplots(1, 2)
+    assert history.plot(axes) == axes.tolist()
+    _, ax = plt.subplots()
+    assert History({"loss": [1.0, 0.5]}).plot(ax) == [ax]
+    for wrong in (ax, [*axes, ax]):
+        with pytest.raises(ValueError, match=r"axes has \d axes; expected 2: one for each of loss, mae"):
+            history.plot(wrong)
+    with pytest.raises(ValueError, match="no epochs; expected at least one: fit first"):
+        History().plot()
+
+
+def test_figures_that_only_some_epochs_have():
+    """A single one is a dot, several in a row are a line."""
+    nan = float("nan")
+    history = History({"loss": [4.0, 3.0, 2.0, 1.0, 0.1], "val_loss": [nan, 2.0, nan, 1.5, 1.4]})
+    (ax,) = history.plot()
+    loss, held_out = ax.get_lines()
+    assert loss.get_marker() == "None"
+    assert held_out.get_marker() == "o"
+    assert held_out.get_markevery() == [1]
+    assert ax.get_yscale() == "log"
+    (ax,) = History({"loss": [nan, nan]}).plot()
+    assert ax.get_yscale() == "linear"
+
+
+def test_the_history_of_a_fit_can_be_drawn():
+    model = fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)])
+    trainer = fr.Trainer(model, metrics=["mae"])
+    x, y = np.ones((4, 3, 1)), np.ones((4, 1))
+    for split in (0.0, 0.5):
+        drawn = trainer.fit(x, y, epochs=2, validation_split=split, verbose=0).plot()
+        assert [len(ax.get_lines()) for ax in drawn] == [1 + (split > 0)] * 2
+    assert trainer.history.plot()[0].get_lines()[0].get_xdata().tolist() == [1, 2, 3, 4]
 
 
 def labels(axis):
