@@ -28,10 +28,13 @@ class Run:
         self.epochs = len(values)
 
     def fit(self, *callbacks: Any) -> fr.History:
-        remember = [lambda *_: self.weights.append(self.model.get_weights())]
+        def remember(epoch: int, figures: dict[str, float]) -> None:
+            self.weights.append(self.model.get_weights())
+            self.model.predict(self.x)  # lays these weights out
+
         return self.trainer.fit(
             self.x, self.y, epochs=self.epochs, validation_data=(self.x, self.y),
-            callbacks=[*remember, *callbacks], verbose=0,
+            callbacks=[remember, *callbacks], verbose=0,
         )  # fmt: skip
 
     def assert_weights(self, expected: list[Array]) -> None:
@@ -254,6 +257,13 @@ def test_what_is_not_of_this_run_is_replaced(monkeypatch, path, there):
     run.fit(fr.ModelCheckpoint(path, save_best_only=True))
     assert epochs_in(path) == 5
     assert fr.Trainer.resume(path).history.history["val_loss"][-1] == 2.0
+
+
+def test_a_new_trainer_begins_a_run_of_its_own(monkeypatch, path):
+    Run(monkeypatch, [0.1]).fit(fr.ModelCheckpoint(path, save_best_only=True))
+    run = Run(monkeypatch, [3.0, 2.0, 4.0])
+    run.fit(fr.ModelCheckpoint(path, save_best_only=True))
+    assert fr.Trainer.resume(path).history.history["val_loss"] == [3.0, 2.0]
 
 
 @pytest.mark.parametrize("optimizer", [fr.Adam(0.01), fr.Adagrad(0.1)])
