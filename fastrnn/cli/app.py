@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from fastrnn import datasets
 from fastrnn._version import __version__
+from fastrnn.cli import run as tutorials
 from fastrnn.cli.outputs import check_outputs, write_forecast
 from fastrnn.settings import Settings
 
@@ -21,6 +22,7 @@ app = App(
     version=__version__,
     default_parameter=Parameter(negative=(), consume_multiple=True),
 )
+app.command(tutorials.app)
 
 
 def run(arguments: list[str]) -> None:

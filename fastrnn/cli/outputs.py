@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 def check_outputs(source: Path, out: Path, plot: Path | None = None, kept: Path | None = None) -> None:
     """Raise when `out` or `plot` cannot be written, or would replace `source`, `kept` or each other."""
-    if plot is not None:
-        from fastrnn.plots import check_picture
-
-        check_picture(plot)
+    check_plot(plot)
     taken = {path.resolve() for path in (source, kept) if path is not None}
     for path in (out, plot):
         if path is None:
@@ -27,6 +24,15 @@ def check_outputs(source: Path, out: Path, plot: Path | None = None, kept: Path 
             raise ValueError(f"{path} is what is read or written already; expected another file")
         taken.add(path.resolve())
         check_writable(path)
+
+
+def check_plot(plot: Path | None) -> None:
+    """Raise when a picture is wanted and cannot be drawn or written."""
+    if plot is not None:
+        from fastrnn.plots import check_picture
+
+        check_picture(plot)
+        check_writable(plot)
 
 
 def write_forecast(forecast: "Forecast", out: Path | TextIO) -> None:
