@@ -1,4 +1,4 @@
-"""``python -m bench``: peak, project and peers in turn; prints the README's tables."""
+"""``python -m bench``: peak, project and peers in turn, or the tutorials and NumPy; prints the README's tables."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench.race import Row, run_row
+from bench.recipes import find_recipes, recipes_table, run_recipes
 from bench.start import PROGRAMS, Start, measure_start
 from bench.stepper import KINDS, Kind
 from bench.table import COMMAND, PROJECT, README, fill_blocks, headline, require_blocks, tables
@@ -16,6 +17,8 @@ from bench.worker import PEERS, Worker
 from tests.cases import GRID, Case
 
 _THREADS = (1, 2)
+_BLOCKS = {"peers": ("bench", "bench:headline"), "tutorials": ("tutorials",)}
+"""What of the README a run fills."""
 
 
 def main() -> None:
@@ -23,7 +26,26 @@ def main() -> None:
     options = _parse_arguments()
     readme = README.read_text(encoding="utf-8") if options.write_readme else ""
     if options.write_readme:
-        require_blocks(readme)
+        require_blocks(readme, _BLOCKS["tutorials" if options.tutorials else "peers"])
+    blocks = _run_tutorials(options) if options.tutorials else _run_peers(options)
+    if options.write_readme:
+        README.write_text(fill_blocks(readme, blocks), encoding="utf-8")
+    print("\n\n".join(content.strip() for content in blocks.values()))
+
+
+def _run_tutorials(options: argparse.Namespace) -> dict[str, str]:
+    """Return the README's block by its name."""
+    results = run_recipes(find_recipes(options.rows), options.rounds)
+    if options.json:
+        record = [
+            result._asdict() | {key: getattr(result, key)._asdict() for key in ("slow", "fast")} for result in results
+        ]
+        options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return {"tutorials": f"\n{recipes_table(results)}\n"}
+
+
+def _run_peers(options: argparse.Namespace) -> dict[str, str]:
+    """Return the README's blocks by their names."""
     cases = _select(options.rows)
     kinds = KINDS if options.kind == "both" else (options.kind,)
     workers, versions = _open_workers([PROJECT, *options.peers])
@@ -33,16 +55,14 @@ def main() -> None:
     finally:
         for worker in workers:
             worker.close()
-    text, sentence = tables(rows, starts, versions), headline(rows)
     if options.json:
         options.json.write_text(_to_json(rows, starts, versions), encoding="utf-8")
-    if options.write_readme:
-        README.write_text(fill_blocks(readme, text, sentence), encoding="utf-8")
-    print(f"{sentence}\n\n{text}")
+    return {"bench:headline": headline(rows), "bench": f"\n{tables(rows, starts, versions)}\n"}
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("--tutorials", action="store_true", help="the tutorials beside NumPy, instead of the peers")
     parser.add_argument("--rows", nargs="+", default=[""], metavar="PART", help="only rows whose name contains a PART")
     parser.add_argument("--kind", choices=[*KINDS, "both"], default="both", help="which steps (%(default)s)")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="only these peers (none: no peer)")
@@ -51,6 +71,8 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--write-readme", action="store_true", help="put the tables into README.md")
     options = parser.parse_args()
+    if options.tutorials and (options.kind != "both" or list(options.peers) != list(PEERS)):
+        parser.error("--tutorials with --kind or --peers; expected neither: the tutorials are timed beside NumPy")
     whole = options.rows == [""] and options.kind == "both" and list(options.peers) == list(PEERS)
     if options.write_readme and not whole:
         parser.error("--write-readme with --rows, --kind or --peers; expected the whole run: leave them out")

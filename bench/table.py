@@ -81,8 +81,8 @@ def _claim(kind: Kind, rows: Sequence[Row]) -> str:
     figures = ratios(rows)
     peers = dict.fromkeys(timing.name for row in rows for timing in row.timings if timing.name != PROJECT)
     return (
-        f"a {_TITLES[kind].lower()} runs {_number(min(figures))} to {_number(max(figures))} times as fast as the best "
-        f"of {', '.join(peers)} (geometric mean {_number(_geometric_mean(figures))} over "
+        f"a {_TITLES[kind].lower()} runs {number(min(figures))} to {number(max(figures))} times as fast as the best "
+        f"of {', '.join(peers)} (geometric mean {number(_geometric_mean(figures))} over "
         f"{len(figures)} row{'s' if len(figures) > 1 else ''})"
     )
 
@@ -93,12 +93,12 @@ def tables(rows: Sequence[Row], starts: Sequence[Start], versions: Mapping[str, 
     lines: list[str] = []
     for kind in KINDS:
         if own := [row for row in rows if row.kind == kind]:
-            lines += [f"### {_TITLES[kind]}", "", _line(_HEAD), _line("---" for _ in _HEAD)]
-            lines += [_line(_cells(row, absent)) for row in own]
+            lines += [f"### {_TITLES[kind]}", "", line(_HEAD), line("---" for _ in _HEAD)]
+            lines += [line(_cells(row, absent)) for row in own]
             lines += ["", _means(own), "", _NOTES[kind], ""]
-    peaks = [f"{_number(np.median([row.peak[count] for row in rows]))} GFLOP/s on {count}" for count in rows[0].peak]
+    peaks = [f"{number(np.median([row.peak[count] for row in rows]))} GFLOP/s on {count}" for count in rows[0].peak]
     loads = {row.case.recurrent_bytes: row.bandwidth for row in rows if row.bandwidth}
-    bandwidths = [f"{_number(loads[size])} GB/s out of {_number(size / 1024)} KiB" for size in sorted(loads)]
+    bandwidths = [f"{number(loads[size])} GB/s out of {number(size / 1024)} KiB" for size in sorted(loads)]
     lines += [
         "### How it is measured",
         "",
@@ -125,22 +125,22 @@ def machine() -> str:
     )
 
 
-def require_blocks(text: str) -> None:
-    """Raise ValueError unless the README has the two blocks that a run fills."""
-    for name in ("bench", "bench:headline"):
+def require_blocks(text: str, names: Iterable[str]) -> None:
+    """Raise ValueError unless the README has the blocks that a run fills."""
+    for name in names:
         if not _block(name).search(text):
             raise ValueError(f"README.md has no <!-- {_begin(name)} --> ... <!-- {name}:end -->; add the two lines")
 
 
-def fill_blocks(text: str, tables: str, headline: str) -> str:
-    """Return the README with the new tables and headline."""
-    for name, content in (("bench", f"\n{tables}\n"), ("bench:headline", headline)):
+def fill_blocks(text: str, contents: Mapping[str, str]) -> str:
+    """Return the README with the new content of each block named."""
+    for name, content in contents.items():
         text = _block(name).sub(lambda found, content=content: f"{found[1]}{content}{found[2]}", text)
     return text
 
 
 def _begin(name: str) -> str:
-    return "bench:begin" if name == "bench" else name
+    return name if ":" in name else f"{name}:begin"
 
 
 def _block(name: str) -> re.Pattern[str]:
@@ -157,10 +157,10 @@ def _cells(row: Row, absent: str) -> list[str]:
         case.cell if case.dtype == "float32" else f"{case.cell}, {case.dtype}",
         *map(str, (case.B, case.T, case.I, case.H)),
         f"{_microseconds(ours)} ({ours.threads})",
-        _number(speed_up) if speed_up else "",
+        number(speed_up) if speed_up else "",
         f"{_microseconds(peer)} ({peer.name}, {peer.threads})" if peer else absent,
-        f"**{_number(peer.seconds / ours.seconds)}**" if peer else "",
-        _number(row.flops / ours.seconds * 1e-9),
+        f"**{number(peer.seconds / ours.seconds)}**" if peer else "",
+        number(row.flops / ours.seconds * 1e-9),
         _share_of_machine(row, ours),
     ]
 
@@ -184,23 +184,24 @@ def _speed_up(row: Row) -> float | None:
 
 def _means(rows: Sequence[Row]) -> str:
     figures, per_step = ratios(rows), ratios(rows, "step")
-    text = f"Geometric mean of the ratios: {_number(_geometric_mean(figures)) if figures else 'no peer was timed'}"
+    text = f"Geometric mean of the ratios: {number(_geometric_mean(figures)) if figures else 'no peer was timed'}"
     if per_step != figures:
-        text += f", against the best peer at one call a step {_number(_geometric_mean(per_step))}"
+        text += f", against the best peer at one call a step {number(_geometric_mean(per_step))}"
     if speed_ups := [s for row in rows if row.case.B >= 32 and (s := _speed_up(row))]:
-        text += f". 1 → 2 threads, rows with B ≥ 32: {_number(_geometric_mean(speed_ups))}"
+        text += f". 1 → 2 threads, rows with B ≥ 32: {number(_geometric_mean(speed_ups))}"
     return f"{text}."
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """Return a row of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
 
 
 def _microseconds(timing: Timing) -> str:
-    return _number(timing.seconds * 1e6)
+    return number(timing.seconds * 1e6)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return three digits, all of those before the point."""
     return f"{value:.0f}" if value >= 100.0 else f"{value:.3g}"
 

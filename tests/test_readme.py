@@ -80,6 +80,9 @@ def test_files_named_in_it_are_there():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-@pytest.mark.parametrize("name", ["bench:begin", "bench:end", "bench:headline", "bench:headline:end"])
+@pytest.mark.parametrize(
+    "name",
+    ["bench:begin", "bench:end", "bench:headline", "bench:headline:end", "tutorials:begin", "tutorials:end"],
+)
 def test_marks_that_the_benchmark_fills(name):
     assert README.count(f"<!-- {name} -->") == 1
