@@ -20,7 +20,7 @@ _HEAD = ("tutorial", "what", "NumPy, s", "fastrnn, s", "speed-up", "figure, NumP
 _NOTES = """\
 The tutorial's own recipe, whole, from its random weights to its last figure: a plain NumPy program, as the tutorial
 writes it, and fastrnn's `Trainer.fit` with the same settings, in turn in one process, the best time of each. The
-kernels are compiled before. The figures differ by rounding, and where the two draw different random numbers by that."""
+kernels are compiled before. The two figures differ by rounding, and by chance where the programs draw differently."""
 
 
 class Recipe(Protocol):
