@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from fastrnn.kernels import cache
 from fastrnn.kernels.target import TARGET
 from fastrnn.kernels.vector import LANES_OF
+from fastrnn.team import available_threads
 
 _announced: set[str] = set()
 
 
 @contextlib.contextmanager
-def announced(dtype: str) -> Iterator[None]:
-    """Say on stderr that kernels are being compiled, and for how long, if this machine has none for ``dtype`` yet."""
+def announced(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
+    """Say on stderr that kernels are being compiled, and for how long, if this machine has none for ``dtype`` yet.
+
+    A second process, where there is a processor for it, then compiles a part of them for recurrent layers of ``kinds``.
+    """
     if dtype in _announced or cache.is_compiled(dtype):
         yield
         return
@@ -29,10 +36,33 @@ def announced(dtype: str) -> Iterator[None]:
         file=sys.stderr,
         flush=True,
     )
-    yield
+    with _second_process(dtype, kinds):
+        yield
     cache.complete(dtype)
     kept = "kept for later runs" if cache.FOLDER else "not kept: there is no folder to write to"
     print(f"{time.perf_counter() - start:.1f} s, {kept}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _second_process(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
+    """Run :mod:`fastrnn.kernels.ahead` meanwhile; without it this process compiles everything itself."""
+    if cache.FOLDER is None or available_threads() < 2 or not sys.executable or getattr(sys, "frozen", False):
+        yield
+        return
+    root = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
+    command = [sys.executable, "-m", "fastrnn.kernels.ahead", dtype, *sorted(set(kinds))]
+    try:
+        nothing = subprocess.DEVNULL
+        process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing, stderr=nothing)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def describe() -> dict[str, Any]:

@@ -141,7 +141,7 @@ class Plan:
         self.lock = Lock()
         self.columns = Columns(network.layers, columns)
         self._row_totals = zeros(len(columns) * rows, np.float64)
-        with announced(network.dtype):
+        with announced(network.dtype, [cell.layer.kind for cell in network.cells]):
             self._build(emits)
             self._finish()
             _driver()

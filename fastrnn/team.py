@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -46,6 +46,7 @@ class _Crew:
         self._mail = zeros(crew.WORDS * threads, np.int64).reshape(threads, crew.WORDS)
         self._place = address(self._mail)
         self._pools = [ThreadPoolExecutor(1, thread_name_prefix="fastrnn") for _ in range(1, threads)]
+        self._woken: list[Future[None] | None] = [None] * len(self._pools)
 
     def run(self, code: int, job: int, calls: int) -> None:
         """Run a job in all threads.
@@ -56,11 +57,12 @@ class _Crew:
         """
         lead = _compiled().lead
         lead(self._place, self._threads, 0, code, job, calls)
-        if not self._mail[0, 0]:
+        while not self._mail[0, 0]:
             for i, pool in enumerate(self._pools, 1):
-                if self._mail[i, 0] == crew.GONE:
-                    pool.submit(self._attend, i)
-            lead(self._place, self._threads, 1, code, job, calls)
+                woken = self._woken[i - 1]
+                if self._mail[i, 0] == crew.GONE and (woken is None or woken.done()):
+                    self._woken[i - 1] = pool.submit(self._attend, i)
+            lead(self._place, self._threads, crew.PATIENCE, code, job, calls)
 
     def _attend(self, i: int) -> None:
         """Wait for jobs as thread ``i``, for a moment."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numba
@@ -18,8 +20,9 @@ import pytest
 
 import fastrnn
 from fastrnn import compiling
-from fastrnn.kernels import cache
-from fastrnn.kernels.operation import CALL, Operation
+from fastrnn.cells import CELLS
+from fastrnn.kernels import ahead, cache
+from fastrnn.kernels.operation import CALL, Compiled, Operation
 from fastrnn.kernels.optimizers import UPDATE, zero_gradients
 
 ZERO_GRADIENTS = """
@@ -273,17 +276,36 @@ def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert all(path.stat().st_size for path in tmp_path.rglob(f"*.{ending}"))
 
 
+@pytest.mark.parametrize("executable", [sys.executable, "", "/no/such/python"])
 def test_the_first_compilation_says_what_it_does_and_for_how_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], executable: str
 ) -> None:
+    """With a second process that compiles, without one, and where it cannot be started."""
     monkeypatch.setattr(compiling, "_announced", set())
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
-    with compiling.announced("float32"):
+    monkeypatch.setattr(sys, "executable", executable)
+    with compiling.announced("float32", ["simple_rnn"]):
         zero_gradients_anew()
     assert re.fullmatch(
         r"fastrnn: compiling the float32 kernels .* \d+\.\d s, kept for later runs\n", capsys.readouterr().err
     )
     monkeypatch.setattr(compiling, "_announced", set())
-    with compiling.announced("float32"):
+    with compiling.announced("float32", ["simple_rnn"]):
         zero_gradients_anew()
     assert capsys.readouterr().err == ""
+
+
+def test_the_second_process_keeps_what_it_compiles_where_the_first_looks(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fastrnn.kernels.ahead", "float64", "simple_rnn"]
+    subprocess.run(command, check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
+    kept = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbi")}
+    assert {name.partition(":")[2] for name in [*ahead.LAST["simple_rnn"], *ahead._SHARED]} <= {
+        name.partition(".")[2].split(".")[-1] for name in kept
+    }, kept
+
+
+def test_the_second_process_knows_the_operations_of_every_layer() -> None:
+    for name in itertools.chain(ahead._SHARED, *ahead.LAST.values()):
+        module, _, function = name.partition(":")
+        assert isinstance(getattr(import_module(f"fastrnn.kernels.{module}"), function), Compiled)
+    assert set(ahead.LAST) == set(CELLS)

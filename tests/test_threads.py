@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 import fastrnn as fr
+from fastrnn import team
 from fastrnn.team import Team
 
 INTERRUPTED = """
@@ -162,7 +164,7 @@ def test_an_interrupt_while_threads_are_woken_leaves_none_waiting(
         with pytest.raises(KeyboardInterrupt):
             model.predict(x, threads=2)
     for _ in range(3):
-        np.testing.assert_array_equal(model.predict(x, threads=2), expected)
+        assert_array_equal(model.predict(x, threads=2), expected)
 
 
 def test_threads_are_found_awake_or_asleep() -> None:
@@ -171,4 +173,25 @@ def test_threads_are_found_awake_or_asleep() -> None:
     expected = model.predict(x, threads=1)
     for pause in (0.0, 0.0, 0.05, 0.0005, 0.001, 0.002, 0.004) * 5:
         time.sleep(pause)
-        np.testing.assert_array_equal(model.predict(x, threads=4), expected)
+        assert_array_equal(model.predict(x, threads=4), expected)
+
+
+def test_a_thread_that_leaves_while_another_is_woken_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = team._Crew(3)
+    other = crew._pools[1]
+    submit = other.submit
+
+    def submit_late(*arguments: Any) -> Any:
+        assert crew._woken[0] is not None
+        crew._woken[0].result()
+        return submit(*arguments)
+
+    monkeypatch.setattr(other, "submit", submit_late)
+    monkeypatch.setattr(team, "_idle", defaultdict(list, {3: [crew]}))
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    x = np.random.default_rng(0).standard_normal((12, 5, 2))
+    results: list[Any] = []
+    caller = threading.Thread(target=lambda: results.append(model.predict(x, threads=3)), daemon=True)
+    caller.start()
+    caller.join(60)
+    assert_array_equal(results, [model.predict(x, threads=1)])

@@ -22,8 +22,8 @@ GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
 """States: in Python or asleep; waiting for a job; promised one; at work."""
 _BYTES = 8 * WORDS
 _SPINS = 4096
-_ROUNDS = 8 * _SPINS
-"""How often a thread looks for the next job before it leaves: about a millisecond."""
+PATIENCE = 8 * _SPINS
+"""How often a thread looks for the next job before it leaves, or waits for one that is coming: about a millisecond."""
 
 _run = routine_caller("iii")
 
@@ -44,7 +44,7 @@ def attend(mail):
     words = integers_at(mail)
     atomic_store(mail, AWAKE)
     spins = 0
-    while spins < _ROUNDS or not atomic_swap_if(mail, AWAKE, GONE):
+    while spins < PATIENCE or not atomic_swap_if(mail, AWAKE, GONE):
         if atomic_load(mail) == CALLED:
             _run(words[1], words[2], words[3], words[3])
             atomic_store(mail, AWAKE)
@@ -53,8 +53,8 @@ def attend(mail):
 
 
 @njit
-def lead(crew, threads, waits, code, job, calls):
-    """Run a job in all threads, this one the first: at once if they are awake, else not at all unless it ``waits``.
+def lead(crew, threads, patience, code, job, calls):
+    """Run a job in all threads, this one the first, if they are awake or come before ``patience`` ends.
 
     Once a thread has been promised a job it stays until it has run it or is let off: a thread that meets the others
     within the job finds all of them there.
@@ -63,7 +63,7 @@ def lead(crew, threads, waits, code, job, calls):
     for i in range(1, threads):
         spins = 0
         while not atomic_swap_if(crew + i * _BYTES, AWAKE, CLAIMED):
-            if waits == 0:
+            if spins >= patience:
                 for j in range(1, i):
                     atomic_store(crew + j * _BYTES, AWAKE)
                 return
