@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from fastrnn.cells import CELLS, CellBuffers, State
-from fastrnn.kernels import dense, dropout, embedding, merging, recurrence, recurrent_states, softmax
+from fastrnn.kernels import dense, dropout, embedding, merging, probabilities, recurrence, recurrent_states
 from fastrnn.kernels.activations import ACTIVATIONS
 from fastrnn.kernels.operation import Operation
 from fastrnn.kernels.product import gram, joined_product, pack, padded, product
@@ -204,13 +204,13 @@ class Lowering:
             plan.add("pack", dense.dense_pack, spec)
         plan.add("forward", dense.dense_forward, linear if waits else spec)
         if waits:
-            self.activation = (softmax.softmax_forward if is_softmax else dense.dense_activate, spec)
+            self.activation = (probabilities.softmax_forward if is_softmax else probabilities.sigmoid_forward, spec)
         elif is_softmax:
-            plan.add("forward", softmax.softmax_forward, spec)
+            plan.add("forward", probabilities.softmax_forward, spec)
         is_fused = waits and plan.columns.is_fused
         self.back.append(Back(linear if is_fused else spec, dense.dense_backward, dense.dense_gradients))
         if is_softmax and not is_fused:
-            self.back.append(Back(spec, softmax.softmax_backward, None))
+            self.back.append(Back(spec, probabilities.softmax_backward, None))
         self.signal = output
 
     def _embedding(self, layer: Embedding) -> None:

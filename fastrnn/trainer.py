@@ -143,7 +143,8 @@ class Trainer:
         Parameters
         ----------
         x : (N, T, F), or (N, T) ids for a model that begins with Embedding or OneHot
-        y : (N, O), or (N, T, O) if the last recurrent layer returns sequences
+        y : (N, O), or (N, T, O) if the last recurrent layer returns sequences; classes (N,) or (N, T). Those of rows
+            without weight and of steps beyond the lengths may be anything finite
         epochs, batch_size : whole numbers from 1 up; the last minibatch of an epoch may be smaller
         validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)
         validation_split : share of the rows, taken from the end, that is held out, in [0, 1)

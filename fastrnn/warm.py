@@ -35,6 +35,11 @@ def warmup(dtype: str = "float32") -> float:
         for optimizer in (Adam(), SGD(), RMSProp(), Adagrad()):
             Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(ids, y, epochs=1, verbose=0)
         model.predict(ids)
-    model = Sequential([SimpleRNN(2), Dense(1)], dtype=dtype)
-    model.gradients(np.zeros((2, 3, 1)), y, recompute="sqrt")
+    x = np.zeros((2, 3, 1))
+    model = Sequential([SimpleRNN(2), Dense(1, "sigmoid")], dtype=dtype)
+    model.gradients(x, y, recompute="sqrt")
+    Trainer(model, "binary_crossentropy", metrics=["mse", "accuracy"]).evaluate(x, y)
+    model = Sequential([SimpleRNN(2), Dense(2, "softmax")], dtype=dtype)
+    model.gradients(x, np.zeros((2, 2)))
+    model.gradients(x, np.zeros(2, int), "sparse_categorical_crossentropy")
     return time.perf_counter() - start

@@ -14,7 +14,7 @@ from fastrnn.reference import model as reference
 
 Array = NDArray[Any]
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
-ON_TOP = (*ACTIVATIONS, "linear", "sigmoid", "softmax", "softmax")
+DENSE_ACTIVATIONS = (*ACTIVATIONS, "linear", "sigmoid", "softmax", "softmax")
 MODES = ("concat", "sum", "mul", "ave")
 
 
@@ -78,14 +78,14 @@ def stacks(draw: st.DrawFn, forwards: bool, drops: bool) -> tuple[list[Any], int
     elif first == "one_hot":
         stack.append(fr.OneHot(vocabulary))
     elif first == "dense":
-        stack.append(fr.Dense(draw(SIZES), draw(st.sampled_from(ACTIVATIONS))))
+        stack.append(fr.Dense(draw(SIZES), draw(st.sampled_from(DENSE_ACTIVATIONS))))
     depth = draw(st.sampled_from([1, 1, 2, 3]))
     for i in range(depth):
         stack.append(draw(cells(every_step or i + 1 < depth, forwards, drops)))
         if drops and draw(st.booleans()):
             stack.append(fr.Dropout(0.25))
     stack.extend(
-        fr.Dense(draw(SIZES), draw(st.sampled_from(ON_TOP)), use_bias=draw(st.booleans()))
+        fr.Dense(draw(SIZES), draw(st.sampled_from(DENSE_ACTIVATIONS)), use_bias=draw(st.booleans()))
         for _ in range(draw(st.sampled_from([1, 1, 0, 2])))
     )
     if drops and draw(st.booleans()):

@@ -62,18 +62,6 @@ def dense_forward(real, call, spec):
 
 @operation(DENSE)
 @njit
-def dense_activate(real, call, spec):
-    """``output = f(output)`` in place, for the window's steps and this thread's rows, where `dense_forward` left it."""
-    s, c = fields(spec), fields(call)
-    width = padded_width(s.units, real)
-    low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
-    first, last = own_steps(s, c.first, c.last)
-    for t in range(first, last):
-        activate(s.activation, rows_at(s.output, real, c, output_place(s, c, t), low, width), (high - low) * width)
-
-
-@operation(DENSE)
-@njit
 def dense_backward(real, call, spec):
     """``d_pre = d_output * f'(output)`` in place, ``d_input = d_pre W^T``, for steps whose error enters the pass."""
     s, c = fields(spec), fields(call)

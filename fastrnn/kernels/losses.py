@@ -16,16 +16,32 @@ from numba import njit
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.maths import exp
 from fastrnn.kernels.operation import at, operation, record, share
+from fastrnn.kernels.probabilities import exponentials, scale, sum_of
 from fastrnn.kernels.product import ROW_UNIT
-from fastrnn.kernels.rows import fill, padded_width
+from fastrnn.kernels.rows import copy_numbers, fill, padded_width
 from fastrnn.kernels.signals import input_place, output_place, own_steps, rows_at
-from fastrnn.kernels.softmax import exponentials, scale, sum_of
-from fastrnn.kernels.vector import absolute, doubles_at, fields, integers_at, lanes, load, splat, store
+from fastrnn.kernels.vector import (
+    absolute,
+    doubles_at,
+    fields,
+    first_lanes,
+    integers_at,
+    lane,
+    lanes,
+    load,
+    maximum,
+    offset,
+    select_less,
+    splat,
+    store,
+    sum_lanes,
+)
 
 MSE, MAE = 0, 1
 BINARY, CATEGORICAL, SPARSE = 0, 1, 2
 SMALLEST = 1e-7
-_FULL = 1e100
+_BLOCK = 32
+"""Vectors whose ``1 + e**-|x|``, at most 2, are multiplied without overflow."""
 
 LOSS = record(
     "outputs capacity steps sequences column code of_logits y order batch_lengths batch_weight row_totals totals "
@@ -104,35 +120,43 @@ def binary_crossentropy(real, call, spec):
             factor = weight / doubles_at(s.totals)[0]
             target = place * targets + t
             if s.of_logits != 0:
-                value = _of_logits(output, at(s.y, real, target * s.outputs), s.outputs, factor, d_output)
+                y, tail = at(s.y, real, target * s.outputs), at(c.scratch, real, width)
+                value = _of_logits(output, y, s.outputs, factor, d_output, tail)
             else:
                 value = _of_probabilities(output, at(s.y, real, target * s.outputs), s.outputs, factor, d_output)
             doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * value
 
 
 @helper
-def _of_logits(logits, target, count, factor, d):
+def _of_logits(logits, target, count, factor, d, tail):
     """Sum of ``max(x, 0) - x * target + log(1 + e**-|x|)``; ``d = factor * (sigmoid(x) - target)``.
 
     Instead of logarithms their arguments are multiplied: ``grown`` is their product less 1. Nothing cancels where the
-    target, 0 or 1, is all but certain.
+    target, 0 or 1, is all but certain. ``tail`` (a vector, written) takes the targets that fill no vector.
     """
-    i = 0
+    step, nothing = lanes(logits), splat(logits, 0.0)
+    value, i = 0.0, 0
     while i < count:
-        store(d, i, exp(0.0 - absolute(load(logits, i))))
-        i += lanes(logits)
-    value, grown = 0.0, 0.0
-    for j in range(count):
-        x, e, y = float(logits[j]), float(d[j]), float(target[j])
-        value += (x if x > 0.0 else 0.0) - x * y
-        grown += e * (1.0 + grown)
-        if grown > _FULL:
-            value += math.log1p(grown)
-            grown = 0.0
-        d[j] = factor * ((1.0 - y) * e - y if x < 0.0 else (1.0 - y) - y * e) / (1.0 + e)
-    for j in range(count, i):
-        d[j] = 0.0
-    return value + math.log1p(grown)
+        sums, grown = nothing, nothing
+        end = min(count, i + _BLOCK * step)
+        while i < end:
+            left = count - i
+            x, place = load(logits, i), offset(target, i)
+            if left < step:
+                copy_numbers(place, tail, left)
+                place = tail
+            y = load(place, 0)
+            e = exp(0.0 - absolute(x))
+            error = (1.0 - y) * select_less(x, 0.0, e, 1.0) - y * select_less(x, 0.0, 1.0, e)
+            store(d, i, first_lanes(error * factor / (e + 1.0), nothing, left))
+            sums = sums + first_lanes(maximum(x, 0.0) - x * y, nothing, left)
+            grown = grown + first_lanes(e, nothing, left) * (grown + 1.0)
+            i += step
+        product = 0.0
+        for j in range(step):
+            product += lane(grown, j) * (1.0 + product)
+        value += sum_lanes(sums) + math.log1p(product)
+    return value
 
 
 @helper

@@ -1,4 +1,4 @@
-"""Softmax: a row of numbers turned into probabilities; on top of a dense layer's product."""
+"""Probabilities: what softmax makes of each row of a dense layer's product, and sigmoid where it had to wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from numba import njit
 
 from fastrnn.kernels.dense import DENSE
 from fastrnn.kernels.helper import helper
-from fastrnn.kernels.maths import exp
+from fastrnn.kernels.maths import exp, sigmoid
 from fastrnn.kernels.operation import operation, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.rows import padded_width
@@ -62,6 +62,22 @@ def scale(values, count, factor):
     while i < count:
         store(values, i, load(values, i) * factor)
         i += lanes(values)
+
+
+@operation(DENSE)
+@njit
+def sigmoid_forward(real, call, spec):
+    """``output = sigmoid(output)`` in place, for the window's steps and this thread's rows."""
+    s, c = fields(spec), fields(call)
+    width = padded_width(s.units, real)
+    low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
+    first, last = own_steps(s, c.first, c.last)
+    for t in range(first, last):
+        output = rows_at(s.output, real, c, output_place(s, c, t), low, width)
+        i = 0
+        while i < (high - low) * width:
+            store(output, i, sigmoid(load(output, i)))
+            i += lanes(output)
 
 
 @operation(DENSE)
