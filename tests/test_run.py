@@ -85,10 +85,13 @@ def test_the_readme_lists_the_tutorials():
 
 
 def test_figures_stand_in_columns():
-    text = compare([("loss", 0.0070123, 0.007), ("epochs", 2000, None), ("a longer name", "yes", "no")])
+    text = compare(
+        [("loss", 0.0070123, 0.007), ("epochs", 2000, None), ("sum", 101185.64, 5e4), ("a longer name", "yes", "no")]
+    )
     assert text.splitlines() == [
         "                    here  published",
         "loss           0.0070123      0.007",
         "epochs              2000          -",
+        "sum             101185.6    50000.0",
         "a longer name        yes         no",
     ]

@@ -11,20 +11,21 @@ app = App(name="run", help="Reproduce a tutorial from beginning to end, its figu
 
 
 @app.command
-def sine(*, epochs: int = 100, seed: int = 0, plot: Path | None = None) -> None:
+def sine(*, epochs: int = 25, seed: int = 0, plot: Path | None = None) -> None:
     """Predict the next value of a sine wave from the fifty before it.
 
-    The values are sin(0), sin(1), ..., in 100 windows to train on and 50 to validate with. A simple recurrent network
-    of 20 units reads the 50 values of a window and predicts the 51st.
+    The values are sin(0), sin(1), ..., in 100 windows to train on and 50 to validate with. A published recipe of 100
+    sigmoid units is trained twice, fed by a one-hot position times the value and by the value alone, and stops at the
+    mean; 20 tanh units with Adam learn the wave.
 
     Parameters
     ----------
     epochs
-        Epochs of training.
+        Epochs of the published recipe.
     seed
         Seed of the weights and of the shuffling.
     plot
-        Picture to write: prediction and truth on the validation windows (.png, .svg, .pdf).
+        Picture to write: prediction and truth, and the recipe's errors (.png, .svg, .pdf).
     """
     check_plot(plot)
     from fastrnn.tutorials import sine

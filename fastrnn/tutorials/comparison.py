@@ -10,7 +10,7 @@ def compare(rows: Sequence[Sequence[Cell]], heads: Sequence[str] = ("", "here", 
 
     Parameters
     ----------
-    rows : what it is, then its figures; a number is shown in five digits, None as a dash
+    rows : what it is, then its figures; a number is shown in five digits and more if it is large, None as a dash
     heads : one for each column
 
     Returns
@@ -29,4 +29,6 @@ def compare(rows: Sequence[Sequence[Cell]], heads: Sequence[str] = ("", "here", 
 def _shown(cell: Cell) -> str:
     if cell is None:
         return "-"
-    return cell if isinstance(cell, str) else f"{cell:.5g}"
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:.1f}" if abs(cell) >= 10_000 else f"{cell:.5g}"
