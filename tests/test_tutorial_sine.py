@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import bench.tutorials.sine as programs
 from fastrnn.cli import main
 from fastrnn.tutorials import sine
 
@@ -123,6 +124,13 @@ def test_command(tmp_path, monkeypatch, capsys, faithful, plain, learned):
     # Three fits: 25, 25 and 200 epochs, told in a few lines each.
     assert sum(line.startswith("epoch 25/25: loss ") for line in printed.err.splitlines()) == 2
     assert 20 < printed.err.count("\n") <= 30
+
+
+def test_the_programs_of_the_benchmark_agree(monkeypatch):
+    monkeypatch.setattr(programs, "EPOCHS", 6)
+    slow = programs.slow(0)
+    assert programs.fast(0) == pytest.approx(slow, rel=1e-3)
+    assert 300 < slow < 2000
 
 
 @pytest.mark.parametrize(("option", "value"), [("epochs", "0"), ("seed", "-1")])

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import bench.tutorials.xsinx as programs
 from fastrnn.cli import main
 from fastrnn.tutorials import xsinx
 
@@ -140,6 +141,14 @@ def test_command(tmp_path, monkeypatch, capsys, recipe, learned):
     assert printed.out.endswith("plot: xsinx.svg\n")
     assert Path("xsinx.svg").read_text().startswith("<?xml")
     assert 20 < printed.err.count("\n") <= 30
+
+
+def test_the_programs_of_the_benchmark_agree(monkeypatch):
+    """At first: at this rate a difference in the last digit grows, and in the end only the error's size is the same."""
+    monkeypatch.setattr(programs, "EPOCHS", 1)
+    assert programs.fast(0) == pytest.approx(programs.slow(0), rel=1e-9)
+    monkeypatch.setattr(programs, "EPOCHS", 50)
+    assert 0.1 < programs.fast(0) < 0.45
 
 
 def test_refusals(capsys):
