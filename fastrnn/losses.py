@@ -116,14 +116,15 @@ class Columns:
             Another shape or type, NaN, infinity, classes that there are not, numbers that are no probabilities.
         """
         places = (samples, steps) if self._every_step else (samples,)
-        counts = checks.counting(places, sample_weight, lengths)
         if self.names[0] == SPARSE:
-            return checks.classes(y, places, self._outputs, counts)
+            return checks.classes(y, places, self._outputs, checks.counting(places, sample_weight, lengths))
         array = checks.targets(y, samples, steps if self._every_step else None, self._outputs, dtype)
-        if "binary_crossentropy" in self.names:
-            checks.probabilities(array, counts)
-        if "categorical_crossentropy" in self.names:
-            checks.distributions(array, counts)
+        for name, check in (
+            ("binary_crossentropy", checks.probabilities),
+            ("categorical_crossentropy", checks.distributions),
+        ):
+            if name in self.names:
+                check(array, checks.counting(places, sample_weight, lengths))
         return array
 
     # ------------------------------------------------------------------------------------------ operations
