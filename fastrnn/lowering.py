@@ -132,14 +132,14 @@ class Lowering:
             window = plan.window if back.begin else plan.steps
             plan.add_stage([back], truncates=back.begin is not None, last_only=back.last_only, window=window)
 
-    def _gradient(self, stride: int, sequences: bool, needed: bool = True) -> tuple[Array | None, int]:
+    def _gradient(self, stride: int, sequences: bool, *, is_added_to: bool = True) -> tuple[Array | None, int]:
         """Return the buffer for the gradient of a layer's output, and what steps it holds."""
-        if not (self.trains and needed):
+        if not self.trains:
             return None, WHOLE
         whole = WHOLE if not self.joint or self.is_last or not sequences else WINDOW
         steps = 1 if not sequences else self.plan.capacity if whole else self.plan.window
         buffer = self.zeros(steps * self.rows * stride)
-        if whole and sequences and not self.is_last:
+        if whole and sequences and is_added_to and not self.is_last:
             self.plan.add_clearing(buffer)
         return buffer, whole
 
@@ -180,7 +180,7 @@ class Lowering:
         """Return the fields of a layer that treats every step alike, and the signal that it hands on."""
         stride, sequences = self.padded(size), self.signal.sequences
         output = self.zeros((self.plan.capacity if sequences else 1) * self.rows * stride)
-        gradient, whole = self._gradient(stride, sequences, needed)
+        gradient, whole = self._gradient(stride, sequences) if needed else (None, WHOLE)
         fields = self._signals() | {"output": output, "whole_d_output": whole}
         if gradient is not None:
             fields["d_output"] = gradient
@@ -249,7 +249,7 @@ class Lowering:
         outputs = []
         for place, cell in enumerate(layer.cells):
             self.signal = below
-            outputs.append(self._cell(cell, stream + 2 * place))
+            outputs.append(self._cell(cell, stream + 2 * place, is_added_to=mode is None and not turns))
         self.ids = None
         self.signal, self.is_last = outputs[0], is_last
         if mode is not None:
@@ -278,8 +278,8 @@ class Lowering:
         self.back.append(Back(spec, merging.turn_backward, None))
         self.signal = output
 
-    def _cell(self, cell: Cell, stream: int) -> Signal:
-        """Add a recurrent direction and return its output."""
+    def _cell(self, cell: Cell, stream: int, is_added_to: bool) -> Signal:
+        """Add a recurrent direction and return its output, whose gradient the layer above adds to or writes whole."""
         plan, layer, width = self.plan, cell.layer, self.padded(cell.layer.units)
         fields: dict[str, Any] = {}
         if self.ids is not None:
@@ -292,7 +292,7 @@ class Lowering:
         if self.drops and layer.recurrent_dropout:
             fields |= {"mask": self.zeros(self.rows * width), "masked": self.zeros(plan.capacity * self.rows * width)}
             self._mask("begin", layer.recurrent_dropout, stream + 1, units=layer.units, target=fields["mask"])
-        gradient, whole = self._gradient(width, layer.return_sequences)
+        gradient, whole = self._gradient(width, layer.return_sequences, is_added_to=is_added_to)
         buffers = CellBuffers(self, cell)
         fields |= buffers.weights() | buffers.tapes()
         if gradient is not None:

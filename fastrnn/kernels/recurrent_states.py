@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.helper import helper
+from fastrnn.kernels.helper import helper, spliced
 from fastrnn.kernels.operation import at, operation, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.recurrent import RECURRENT
@@ -46,14 +46,20 @@ def _begin(real, s, c, tape, initial, keeps):
                     state[j] = given[j]
 
 
+@spliced
+def _each_state(move, real, call, spec):
+    """Move this thread's rows of the state, and of the LSTM's cell state, between tape and store."""
+    s, c = fields(spec), fields(call)
+    move(real, s, c, s.h, s.stored)
+    if s.cell != 0:
+        move(real, s, c, s.cell, s.stored_cell)
+
+
 @operation(RECURRENT)
 @njit
 def recurrent_keep(real, call, spec):
     """Begin a segment where the one before ended, and store the state there in ``stored`` (segments, B, H')."""
-    s, c = fields(spec), fields(call)
-    _keep(real, s, c, s.h, s.stored)
-    if s.cell != 0:
-        _keep(real, s, c, s.cell, s.stored_cell)
+    _each_state(_keep, real, call, spec)
 
 
 @helper
@@ -70,10 +76,7 @@ def _keep(real, s, c, tape, stored):
 @njit
 def recurrent_recall(real, call, spec):
     """Begin a segment at its stored state."""
-    s, c = fields(spec), fields(call)
-    _recall(real, s, c, s.h, s.stored)
-    if s.cell != 0:
-        _recall(real, s, c, s.cell, s.stored_cell)
+    _each_state(_recall, real, call, spec)
 
 
 @helper
