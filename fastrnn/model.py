@@ -70,7 +70,7 @@ class Sequential:
     Parameters
     ----------
     layers : list of layers
-    input_size : number F of features; None takes it from the first data
+    input_size : number F of features; None takes it from the first data, or from an Embedding or OneHot at the bottom
     dtype : "float32" or "float64"
     seed : of the initial weights; the same seed gives the same weights
 
@@ -101,8 +101,9 @@ class Sequential:
         self._network: Network | None = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lane: Lane | None = None
-        if input_size is not None:
-            self.build(input_size)
+        known = self._vocabulary if input_size is None else input_size
+        if known is not None:
+            self.build(known)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle as layers and weights; buffers and plans are made anew."""
@@ -376,8 +377,8 @@ class Sequential:
 
     def build_for(self, x: Array) -> None:
         """Make the weights for checked input."""
-        if self._network is None or self._network.input_size != (self._vocabulary or x.shape[2]):
-            self.build(self._vocabulary or x.shape[2])
+        if self._vocabulary is None and self.input_size != x.shape[2]:
+            self.build(x.shape[2])
 
     def losses_plan(self, rows: int, steps: int, columns: tuple[str, ...], threads: int | None) -> Plan:
         """Return the plan that computes losses without training."""

@@ -57,7 +57,7 @@ runs = pytest.mark.parametrize(
 @runs
 @pytest.mark.parametrize("threads", [1, 2])
 def test_minibatches_allocate_nothing(kind: str, setting: str, threads: int) -> None:
-    """From the second one of its shape on; an epoch may make a new order of its 96 rows, and a line of history."""
+    """From the second one of its shape on; an epoch may make a new order of its 96 rows, and lines of histories."""
     trainer, fit = make_fit(kind, threads, **SETTINGS[setting])
     fit(1)
     plan = trainer._plan
@@ -73,7 +73,7 @@ def test_minibatches_allocate_nothing(kind: str, setting: str, threads: int) -> 
     finally:
         tracemalloc.stop()
     assert trainer._plan is plan
-    assert after - before < 2_000
+    assert after - before < 5_000
     assert peak - before < 60_000
 
 

