@@ -118,12 +118,13 @@ class Plan:
     ) -> None:
         self.network, self.rows, self.steps, self.threads = network, rows, steps, threads
         self.training, self.carry_state = training, carry_state
-        self.splits = threads > 1 and any(splits_units(cell.layer, network.dtype, threads) for cell in network.cells)
         if training is None:
-            self.shards = 1 if self.splits else threads
+            self.shards = threads
         else:
             self.shards = shards_of(network, rows, steps) if training.optimizer else 1
-            self.splits = self.splits and self.shards == 1
+        self.splits = self.shards == 1 < threads and any(
+            splits_units(cell.layer, network.dtype, threads) for cell in network.cells
+        )
         self.shard_rows = min(rows, -(-rows // (self.shards * ROW_UNIT)) * ROW_UNIT)
         self.capacity = math.isqrt(steps - 1) + 1 if training and training.recompute else steps
         self.segments = -(-steps // self.capacity)

@@ -1,4 +1,4 @@
-"""Threads that share out a layer's units instead of the rows: the same bits, and the reference's numbers."""
+"""Threads that share out a layer's units instead of the rows in training: the same bits, the reference's numbers."""
 
 from typing import Any
 
@@ -125,12 +125,12 @@ def test_two_threads_train_as_the_reference(kind: str, form: str) -> None:
 @pytest.mark.parametrize("form", ["last", "sequences"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_change_no_bit_of_a_prediction(kind: str, form: str, ids: str, dtype: str) -> None:
-    """Nor of losses; and they are the reference's."""
+    """Nor of losses, each thread with buffers of its own; and they are the reference's."""
     model = build(kind, dtype, form, ids)
     x, y, lengths = make_data(model, ids)
     initial = make_states(model, ROWS)
     alone, *others = (model.predict(x, lengths, initial, return_state=True, threads=n) for n in (1, 2, 3))
-    assert [plan.splits for plan in model._plans.values()] == [False, True, True]
+    assert [plan.shards for plan in model._plans.values()] == [1, 2, 3]
     for other in others:
         for a, b in zip(flat(other), flat(alone), strict=True):
             assert_array_equal(a, b)
