@@ -50,8 +50,8 @@ def _second_process(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
         yield
         return
     root = str(Path(__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
-    command = [sys.executable, "-m", "fastrnn.kernels.ahead", dtype, *sorted(set(kinds))]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *filter(os.path.isabs, sys.path)])}
+    command = [sys.executable, "-P", "-m", "fastrnn.kernels.ahead", dtype, *sorted(set(kinds))]
     try:
         nothing = subprocess.DEVNULL
         process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing, stderr=nothing)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
-from collections import defaultdict
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+import time
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -39,45 +40,96 @@ def _compiled() -> crew.Crew:
 
 
 class _Crew:
-    """Threads besides the calling one; after a job they look for the next for a moment before they sleep."""
+    """Threads besides the calling one; after a job they look for the next for a moment before they sleep.
+
+    They are daemons: a process that ends does not wait for them to be woken, wherever Ctrl-C has struck.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
+        self.threads = threads
+        self.process = os.getpid()
         self._mail = zeros(crew.WORDS * threads, np.int64).reshape(threads, crew.WORDS)
         self._place = address(self._mail)
-        self._pools = [ThreadPoolExecutor(1, thread_name_prefix="fastrnn") for _ in range(1, threads)]
-        self._woken: list[Future[None] | None] = [None] * len(self._pools)
+        self._asleep = [threading.Lock() for _ in range(threads)]
+        self._is_dismissed = False
+        for i in range(1, threads):
+            self._asleep[i].acquire()
+            threading.Thread(target=self._serve, args=(i,), name="fastrnn", daemon=True).start()
+        _crews.append(self)
 
-    def run(self, code: int, job: int, calls: int) -> None:
-        """Run a job in all threads.
+    @property
+    def sleeps(self) -> bool:
+        """Whether no thread is in compiled code."""
+        return not self._mail[:, 0][1:].any()
+
+    def run(self, threads: int, code: int, job: int, calls: int) -> None:
+        """Run a job in the first ``threads`` threads, the calling one among them.
 
         What is handed over to threads, and waited for, is so within one compiled call: Ctrl-C, which may come anywhere
         between two steps of Python, leaves no thread waiting for another. A thread that was woken for nothing goes back
         to sleep.
         """
         lead = _compiled().lead
-        lead(self._place, self._threads, 0, code, job, calls)
+        lead(self._place, threads, 0, code, job, calls)
         while not self._mail[0, 0]:
-            for i, pool in enumerate(self._pools, 1):
-                woken = self._woken[i - 1]
-                if self._mail[i, 0] == crew.GONE and (woken is None or woken.done()):
-                    self._woken[i - 1] = pool.submit(self._attend, i)
-            lead(self._place, self._threads, crew.PATIENCE, code, job, calls)
+            for i in range(1, threads):
+                if self._mail[i, 0] == crew.GONE:
+                    self._wake(i)
+            lead(self._place, threads, crew.PATIENCE, code, job, calls)
 
-    def _attend(self, i: int) -> None:
-        """Wait for jobs as thread ``i``, for a moment."""
-        _compiled().attend(self._place + self._mail.strides[0] * i)
+    def dismiss(self) -> None:
+        """Let the threads end."""
+        _crews.remove(self)
+        self._is_dismissed = True
+        for i in range(1, self.threads):
+            self._wake(i)
+
+    def _wake(self, i: int) -> None:
+        if self._asleep[i].locked():
+            self._asleep[i].release()
+
+    def _serve(self, i: int) -> None:
+        """Sleep, and wait for jobs for a moment, in turn, as thread ``i``."""
+        while True:
+            self._asleep[i].acquire()
+            if self._is_dismissed:
+                return
+            _compiled().attend(self._place + self._mail.strides[0] * i)
 
 
-_idle: defaultdict[int, list[_Crew]] = defaultdict(list)
-"""Crews that no team uses, by their number of threads."""
+_crews: list[_Crew] = []
+"""All crews."""
+_idle: list[_Crew] = []
+"""Those that no team has."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)
+    os.register_at_fork(after_in_child=_crews.clear)
+
+
+@atexit.register
+def _let_all_sleep() -> None:
+    """Wait a second at most until no thread is in compiled code, whose memory a process that ends gives back."""
+    for _ in range(1000):
+        if all(crew.sleeps for crew in _crews):
+            return
+        time.sleep(0.001)
+
+
+def _take_crew(threads: int) -> _Crew:
+    """Return an idle crew of at least so many threads, or a new one in the place of an idle one that is too small."""
+    try:
+        found = _idle.pop()
+    except IndexError:
+        return _Crew(threads)
+    if found.threads >= threads:
+        return found
+    found.dismiss()
+    return _Crew(threads)
 
 
 class Team:
-    """``threads`` threads that run a job together: the calling one and a crew, which no other team has meanwhile."""
+    """``threads`` threads that run a job together: the calling one and some of a crew, which no other team has then."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -85,22 +137,21 @@ class Team:
 
     def __enter__(self) -> Self:
         if self.threads > 1:
-            try:
-                self._crew = _idle[self.threads].pop()
-            except IndexError:
-                self._crew = _Crew(self.threads)
+            self._crew = _take_crew(self.threads)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._crew is not None:
-            _idle[self.threads].append(self._crew)
+            _idle.append(self._crew)
             self._crew = None
 
     def run(self, driver: Job, job: int, calls: NDArray[np.int64]) -> None:
         """Run ``driver`` once in every thread, each with the record at its own address, and wait for all."""
         if self._crew is None:
             driver(job, int(calls[0]))
-        else:
-            self._crew.run(driver.address, job, address(calls))
+            return
+        if self._crew.process != os.getpid():
+            self._crew = _Crew(self.threads)
+        self._crew.run(self.threads, driver.address, job, address(calls))

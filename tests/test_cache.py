@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -309,3 +310,25 @@ def test_the_second_process_knows_the_operations_of_every_layer() -> None:
         module, _, function = name.partition(":")
         assert isinstance(getattr(import_module(f"fastrnn.kernels.{module}"), function), Compiled)
     assert set(ahead.LAST) == set(CELLS)
+
+
+def test_the_second_process_imports_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "random.py").write_text("from pathlib import Path\nPath('imported').touch()\nraise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", ".", *sys.path])
+    started = []
+    popen = subprocess.Popen
+
+    def wait(*arguments: Any, **options: Any) -> Any:
+        started.append(popen(*arguments, **options | {"env": options["env"] | {"NUMBA_CACHE_DIR": str(tmp_path)}}))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", wait)
+    monkeypatch.setattr(compiling, "_announced", set())
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    with compiling.announced("float64", ["simple_rnn"]):
+        (process,) = started
+        assert process.wait(120) == 0
+    assert not (tmp_path / "imported").exists()

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -22,12 +20,15 @@ INTERRUPTED = """
 import signal, sys, threading, time
 import numpy as np
 import fastrnn as fr
+from fastrnn import team
 x, y = np.zeros((64, 8, 8)), np.zeros((64, 1))
 trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(8), fr.Dense(1)]), threads=2)
 trainer.fit(x, y, epochs=1, batch_size=16, verbose=0)
 caught = 0
 for i in range(60):
     timer = threading.Timer(0.0002 * (i % 20), signal.raise_signal, (signal.SIGINT,))
+    if i % 2:
+        team._idle.clear()  # threads are made anew
     try:
         timer.start()
         while True:
@@ -144,23 +145,21 @@ def test_an_interrupted_run_leaves_the_bookkeeping_right(monkeypatch: pytest.Mon
     assert trainer.evaluate(x, y) == fr.Trainer(fresh).evaluate(x, y) != before
 
 
-@pytest.mark.parametrize("submitted", [False, True])
-def test_an_interrupt_while_threads_are_woken_leaves_none_waiting(
-    monkeypatch: pytest.MonkeyPatch, submitted: bool
-) -> None:
+@pytest.mark.parametrize("woken", [False, True])
+def test_an_interrupt_while_threads_are_woken_leaves_none_waiting(monkeypatch: pytest.MonkeyPatch, woken: bool) -> None:
     model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
     x = np.random.default_rng(0).standard_normal((8, 5, 2))
     expected = model.predict(x, threads=1)
-    monkeypatch.setattr("fastrnn.team._idle", defaultdict(list))  # a crew that sleeps
-    submit = ThreadPoolExecutor.submit
+    monkeypatch.setattr(team, "_idle", [])  # a crew that sleeps
+    wake = team._Crew._wake
 
-    def interrupted(*arguments: Any) -> None:
-        if submitted:
-            submit(*arguments)
+    def interrupted(crew: team._Crew, i: int) -> None:
+        if woken:
+            wake(crew, i)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ThreadPoolExecutor, "submit", interrupted)
+        patch.setattr(team._Crew, "_wake", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.predict(x, threads=2)
     for _ in range(3):
@@ -178,16 +177,15 @@ def test_threads_are_found_awake_or_asleep() -> None:
 
 def test_a_thread_that_leaves_while_another_is_woken_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     crew = team._Crew(3)
-    other = crew._pools[1]
-    submit = other.submit
+    wake = crew._wake
 
-    def submit_late(*arguments: Any) -> Any:
-        assert crew._woken[0] is not None
-        crew._woken[0].result()
-        return submit(*arguments)
+    def wake_late(i: int) -> None:
+        if i == 2:
+            time.sleep(0.1)  # the first has come and gone
+        wake(i)
 
-    monkeypatch.setattr(other, "submit", submit_late)
-    monkeypatch.setattr(team, "_idle", defaultdict(list, {3: [crew]}))
+    monkeypatch.setattr(crew, "_wake", wake_late)
+    monkeypatch.setattr(team, "_idle", [crew])
     model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
     x = np.random.default_rng(0).standard_normal((12, 5, 2))
     results: list[Any] = []
@@ -195,3 +193,45 @@ def test_a_thread_that_leaves_while_another_is_woken_is_woken_again(monkeypatch:
     caller.start()
     caller.join(60)
     assert_array_equal(results, [model.predict(x, threads=1)])
+
+
+def test_one_crew_serves_teams_of_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team, "_idle", [])
+    before = threading.active_count()
+    for threads in (2, 3, 5, 4, 2):
+        with Team(threads):
+            pass
+    assert [crew.threads for crew in team._idle] == [5]
+    for _ in range(500):
+        if threading.active_count() <= before + 4:
+            break
+        time.sleep(0.01)
+    assert threading.active_count() == before + 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    """Between two calls, and in the middle of a fit."""
+    x, y = np.ones((64, 5, 2)), np.ones((64, 1))
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    trainer = fr.Trainer(model, threads=2)
+    model.predict(x, threads=2)
+    children: list[int] = []
+
+    def fork(epoch: int, figures: dict[str, float]) -> None:
+        if epoch == 0:
+            children.append(os.fork())
+            if children[-1] == 0:
+                signal.alarm(20)
+
+    trainer.fit(x, y, epochs=3, batch_size=32, callbacks=[fork], verbose=0)
+    if children[-1] == 0:
+        os._exit(0)
+    children.append(os.fork())
+    if children[-1] == 0:
+        signal.alarm(20)
+        model.predict(x, threads=2)
+        os._exit(0)
+    for child in children:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -32,6 +32,16 @@ KEEP_DAYS = 30
 _lock = threading.RLock()
 
 
+def _open_lock() -> None:
+    """In a forked process, where the thread that may have held the lock is gone, nobody holds it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_lock)
+
+
 def digest(folder: Path | None = None) -> str:
     """Digest of the kernel sources in ``folder`` (this one), the versions that compile them and the processor."""
     total = hashlib.sha256()

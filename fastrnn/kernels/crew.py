@@ -22,7 +22,7 @@ GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
 """States: in Python or asleep; waiting for a job; promised one; at work."""
 _BYTES = 8 * WORDS
 _SPINS = 4096
-PATIENCE = 8 * _SPINS
+PATIENCE = _SPINS + 1024
 """How often a thread looks for the next job before it leaves, or waits for one that is coming: about a millisecond."""
 
 _run = routine_caller("iii")
