@@ -28,7 +28,7 @@ from fastrnn.memory import Workspace, address, zeros
 from fastrnn.network import Network
 from fastrnn.optimizers import Optimizer
 from fastrnn.team import Team
-from fastrnn.threads import shards_of, splits_units
+from fastrnn.threads import is_brief, shards_of, splits_units
 from fastrnn.update import Update
 
 Array = NDArray[Any]
@@ -318,6 +318,9 @@ class Plan:
             self._calls.append(
                 self.spec(CALL, member=thread, team=self.threads, scratch=scratch, barrier=self._barrier)
             )
+        self._alone = None
+        if self._emits and is_brief(self.network, self.rows, self.steps):
+            self._alone = address(self.spec(CALL, member=0, team=1, scratch=self._calls[0]["scratch"][0]))
         self._job_address = address(self._job)
         self._call_addresses = np.array([address(call) for call in self._calls])
 
@@ -412,7 +415,7 @@ class Plan:
     def repeat(self, team: Team) -> None:
         """Run what was run last once more; not for training."""
         version = self._begin_packing()
-        team.run(_driver(), self._job_address, self._call_addresses)
+        team.run(_driver(), self._job_address, self._call_addresses, self._alone)
         self._packed_version = version
 
     def run(self, team: Team, first: int, last: int) -> None:
@@ -423,7 +426,7 @@ class Plan:
         self._barrier[:] = 0
         version = self._begin_packing()
         try:
-            team.run(_driver(), self._job_address, self._call_addresses)
+            team.run(_driver(), self._job_address, self._call_addresses, self._alone)
         finally:
             self.draws += last - first
             if self.training is not None and self.training.optimizer is not None:

@@ -62,8 +62,8 @@ class _Crew:
         """Whether no thread is in compiled code."""
         return not self._mail[:, 0][1:].any()
 
-    def run(self, threads: int, code: int, job: int, calls: int) -> None:
-        """Run a job in the first ``threads`` threads, the calling one among them.
+    def run(self, threads: int, code: int, job: int, calls: int, *, waits: bool) -> bool:
+        """Run a job in the first ``threads`` threads, the calling one among them; if some sleep, only if it ``waits``.
 
         What is handed over to threads, and waited for, is so within one compiled call: Ctrl-C, which may come anywhere
         between two steps of Python, leaves no thread waiting for another. A thread that was woken for nothing goes back
@@ -75,7 +75,10 @@ class _Crew:
             for i in range(1, threads):
                 if self._mail[i, 0] == crew.GONE:
                     self._wake(i)
+            if not waits:
+                return False
             lead(self._place, threads, crew.PATIENCE, code, job, calls)
+        return True
 
     def dismiss(self) -> None:
         """Let the threads end."""
@@ -147,11 +150,17 @@ class Team:
             _idle.append(self._crew)
             self._crew = None
 
-    def run(self, driver: Job, job: int, calls: NDArray[np.int64]) -> None:
-        """Run ``driver`` once in every thread, each with the record at its own address, and wait for all."""
+    def run(self, driver: Job, job: int, calls: NDArray[np.int64], alone: int | None = None) -> None:
+        """Run ``driver`` once in every thread, each with the record at its own address, and wait for all.
+
+        If threads must be woken, and there is a record ``alone`` for doing it all in this thread, that is done, and
+        they are awake the next time.
+        """
         if self._crew is None:
             driver(job, int(calls[0]))
             return
         if self._crew.process != os.getpid():
             self._crew = _Crew(self.threads)
-        self._crew.run(self.threads, driver.address, job, address(calls))
+        done = self._crew.run(self.threads, driver.address, job, address(calls), waits=alone is None)
+        if not done and alone is not None:
+            driver(job, alone)

@@ -15,7 +15,10 @@ WORK_PER_THREAD = 500_000
 """Multiply-adds of a forward pass that are worth another thread: tens of microseconds."""
 
 WORK_PER_CALL = 4 * WORK_PER_THREAD
-"""The same for a single call, which must wake the threads first."""
+"""The same for a single call, which starts a job of its own."""
+
+WORK_TO_WAKE = 80 * WORK_PER_THREAD
+"""Multiply-adds of a call that are worth waking threads that sleep: a millisecond."""
 
 SHARD_ROWS = 16
 """Rows of a shard, about: enough to fill the register tiles twice."""
@@ -65,12 +68,17 @@ def _step_work(network: Network) -> int:
     return network.count - ids
 
 
+def is_brief(network: Network, rows: int, steps: int) -> bool:
+    """Whether a forward pass is over before threads that sleep would be awake."""
+    return _step_work(network) * rows * steps < WORK_TO_WAKE
+
+
 def choose_threads(
     threads: int | None, network: Network, rows: int, steps: int, trains: bool = False, minibatches: int | None = None
 ) -> int:
     """Return as many threads as a minibatch's rows and work are good for, at most ``threads`` or the processors.
 
-    ``minibatches``: of a call that must wake the threads; None if they are awake already.
+    ``minibatches``: of a call that is a job of its own; None if others follow in the same job.
 
     Raises
     ------

@@ -235,3 +235,24 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
         os._exit(0)
     for child in children:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_brief_call_does_not_wait_for_threads_that_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is done by one thread, with the same bits, and the next finds the others awake."""
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    x = np.random.default_rng(0).standard_normal((19, 5, 2))
+    lengths = np.arange(19) % 6
+    expected = model.predict(x, lengths, return_state=True, threads=1)
+    monkeypatch.setattr(team, "_idle", [])
+    runs: list[bool] = []
+    run = team._Crew.run
+
+    def noted(crew: team._Crew, *arguments: Any, waits: bool) -> bool:
+        runs.append(run(crew, *arguments, waits=waits))
+        return runs[-1]
+
+    monkeypatch.setattr(team._Crew, "run", noted)
+    while not any(runs):
+        for got, want in zip(model.predict(x, lengths, return_state=True, threads=3), expected, strict=True):
+            assert_array_equal(got, want)
+    assert not runs[0]
