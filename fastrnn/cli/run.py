@@ -61,9 +61,9 @@ def keras_check(*, epochs: int = 2000, seed: int = 0, plot: Path | None = None) 
 def xsinx(*, seed: int = 0, plot: Path | None = None) -> None:
     """Fit x sin(x) group by group, and forecast how it goes on.
 
-    600 noisy points are read 6 at a time: a simple recurrent network of 20 units reads 4 groups, says the next one, and
-    carries its state on from window to window. It is trained for 50 and for 300 epochs by a recipe whose fit follows
-    the curve and whose forecast does not, then in smaller steps: the forecast is good at first and drifts later.
+    600 noisy points are read 6 at a time by 20 recurrent units, in windows of 5 groups, the state carried on. A recipe
+    that reads x is trained for 50 and for 300 epochs, and does little more than repeat the last group, the baseline.
+    A training in smaller steps that reads y learns the curve: its forecast is good at first and drifts later.
 
     Parameters
     ----------
