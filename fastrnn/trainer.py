@@ -148,8 +148,8 @@ class Trainer:
         epochs, batch_size : whole numbers from 1 up; the last minibatch of an epoch may be smaller
         validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)
         validation_split : share of the rows, taken from the end, that is held out, in [0, 1)
-        sample_weight : (N,) weights
-        lengths : (N,) whole numbers from 0 to T
+        sample_weight : (N,) weights; a minibatch in which nothing counts makes no update
+        lengths : (N,) whole numbers from 0 to T; a row of length 0 counts for nothing
         shuffle : a new order every epoch
         carry_state : rows are consecutive stretches of long sequences: row i of a minibatch goes on where row i of the
             one before ended; needs ``shuffle=False`` and a number of sequences that ``batch_size`` divides

@@ -218,7 +218,7 @@ def drive(job, call, address):
                 table = _take(j, c, shard, batch_rows)
                 _whole(j, c, address, table)
             meet(j.barrier, c.team)
-            if j.updates != 0:
+            if j.updates != 0 and doubles_at(j.totals)[0] != 0.0:
                 c.step += 1
                 _shared(j, c, address, j.change, j.end, batch_rows)
         _shared(j, c, address, j.end, j.stop, batch_rows)

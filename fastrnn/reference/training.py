@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn.reference import clipping
-from fastrnn.reference.arrays import Array, Description, float64
+from fastrnn.reference.arrays import Array, Description, counted_steps, float64
 from fastrnn.reference.dropout import Dropout
 from fastrnn.reference.model import gradients, online_gradients
 from fastrnn.reference.optimizers import adagrad_update, adam_update, rmsprop_update, sgd_update
@@ -91,13 +91,16 @@ def train_step(
     """Train on one batch; return the loss, the progress after it and the final state of every cell.
 
     ``tbptt_update="sequence"`` makes one update with the sum of the truncated passes, ``"chunk"`` one after each piece,
-    clipping each; its loss is the sum of the pieces' losses, each with the weights of its time. The other arguments
+    clipping each; its loss is the sum of the pieces' losses, each with the weights of its time. Where nothing counts there
+    is no update. The other arguments
     are those of `fastrnn.reference.model.gradients`.
     """
     batch = (x, y, loss, sample_weight, lengths, initial_state, tbptt, dropout)
     if tbptt_update == "sequence":
         whole = gradients(layers, progress.weights, *batch)
-        return whole.loss, apply_update(progress, whole.weights, optimizer, clip_value, clip_norm), whole.final_state
+        if _something_counts(np.shape(x)[0], np.shape(x)[1], sample_weight, lengths):
+            progress = apply_update(progress, whole.weights, optimizer, clip_value, clip_norm)
+        return whole.loss, progress, whole.final_state
     value = 0.0
     pieces = online_gradients(layers, progress.weights, *batch)
     try:
@@ -108,3 +111,9 @@ def train_step(
             piece = pieces.send(progress.weights)
     except StopIteration as end:
         return value, progress, end.value
+
+
+def _something_counts(rows: int, steps: int, sample_weight: ArrayLike | None, lengths: ArrayLike | None) -> bool:
+    """Whether a step of a row counts in the loss."""
+    weight = np.ones(rows) if sample_weight is None else np.asarray(sample_weight)
+    return bool((weight[:, None] * counted_steps(lengths, rows, steps)).any())
