@@ -100,7 +100,7 @@ class Adam(Optimizer, frozen=True):
     ----------
     learning_rate : size of the step, above 0
     beta_1, beta_2 : share of the running means that is kept, in [0, 1)
-    epsilon : keeps the quotient finite, above 0
+    epsilon : keeps the quotient finite, above 0; not less than the smallest normal number of the model's dtype is used
 
     Raises
     ------
@@ -140,7 +140,7 @@ class RMSProp(Optimizer, frozen=True):
     learning_rate : size of the step, above 0
     rho : share of the running mean that is kept, in [0, 1)
     momentum : share of the last step that is kept, in [0, 1)
-    epsilon : keeps the quotient finite, above 0
+    epsilon : keeps the quotient finite, above 0; not less than the smallest normal number of the model's dtype is used
 
     Raises
     ------
@@ -178,7 +178,7 @@ class Adagrad(Optimizer, frozen=True):
     Parameters
     ----------
     learning_rate : size of the step, above 0
-    epsilon : keeps the quotient finite, above 0
+    epsilon : keeps the quotient finite, above 0; not less than the smallest normal number of the model's dtype is used
 
     Raises
     ------

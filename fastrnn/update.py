@@ -144,6 +144,8 @@ class Update:
             "shards": plan.shards, "parameters": flat, "gradients": plan.gradients,
         }  # fmt: skip
         fields |= {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
+        if "epsilon" in fields:  # in the plan's dtype it may not become 0
+            fields["epsilon"] = max(fields["epsilon"], float(np.finfo(plan.network.dtype).tiny))
         self.state = [plan.zeros(flat.size) for _ in optimizer.states]
         fields |= zip(("first_state", "second_state"), self.state, strict=False)
         if training.clip_value is not None:

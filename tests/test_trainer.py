@@ -215,3 +215,17 @@ def test_a_diverged_run_shows_nan() -> None:
     losses = fr.Trainer(model, optimizer=fr.SGD(100.0)).fit(x, np.ones((4, 1)), epochs=6, verbose=0).history["loss"]
     assert np.isnan(losses[-1])
     assert np.isnan(model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", [fr.Adam, fr.RMSProp, fr.Adagrad])
+def test_an_epsilon_too_small_for_the_dtype_keeps_the_quotient_finite(make: Any, dtype: str) -> None:
+    """The weights of a feature that is always 0 have no gradient, and stay as they are."""
+    model = fr.Sequential([fr.SimpleRNN(3), fr.Dense(1)], input_size=2, dtype=dtype)
+    before = model.get_weights()[0]
+    x = np.stack([np.ones((4, 5)), np.zeros((4, 5))], axis=2)
+    fr.Trainer(model, optimizer=make(0.01, epsilon=1e-320)).fit(x, np.ones((4, 1)), epochs=3, verbose=0)
+    after = model.get_weights()[0]
+    assert_array_equal(after[1], before[1])
+    assert np.isfinite(after).all()
+    assert (after[0] != before[0]).all()
