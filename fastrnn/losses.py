@@ -66,7 +66,7 @@ class Columns:
         self._every_step, self._outputs = output_form(layers)
         self._activation, top = _output(layers)
         for place, name in enumerate(names):
-            what = "metrics" if place else "loss"
+            what = f"metrics[{place - 1}]" if place else "loss"
             checks.one_of(what, name, METRICS if place else LOSSES)
             if name in PROBABILITIES:
                 self._check_output(what, name)
@@ -82,16 +82,17 @@ class Columns:
 
     def _check_output(self, what: str, name: str) -> None:
         wanted, outputs = PROBABILITIES[name], self._outputs
-        if self._activation not in ("linear", wanted):
-            other = {"sigmoid": "binary_crossentropy", "softmax": "categorical_crossentropy"}.get(self._activation)
-            raise ValueError(
-                f"{what} is {name!r}, but the model's outputs are {self._activation}; expected {wanted} or linear: "
-                f"end the model with Dense({outputs}, activation={wanted!r})" + (f" or use {other}" if other else "")
-            )
         if wanted == "softmax" and outputs == 1:
             raise ValueError(
                 f"{what} is {name!r}, but the model has 1 output; expected one for each class, at least 2: "
                 f"use binary_crossentropy with Dense(1, activation='sigmoid')"
+            )
+        if self._activation not in ("linear", wanted):
+            other = {"sigmoid": "binary_crossentropy", "softmax": "categorical_crossentropy"}.get(self._activation)
+            cure = f" or use {other}" if other and outputs > 1 else ""
+            raise ValueError(
+                f"{what} is {name!r}, but the model's outputs are {self._activation}; expected {wanted} or linear: "
+                f"end the model with Dense({outputs}, activation={wanted!r}){cure}"
             )
 
     # ------------------------------------------------------------------------------------------ targets

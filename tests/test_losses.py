@@ -367,8 +367,12 @@ TOGETHER = {
         columns("softmax", "binary_crossentropy"), ["outputs are softmax", "or use categorical_crossentropy"]
     ),
     "one class": (columns("softmax", SPARSE, outputs=1), ["1 output", "at least 2", "use binary_crossentropy"]),
+    "classes of one sigmoid": (
+        columns("sigmoid", "categorical_crossentropy", outputs=1),
+        ["1 output;", "use binary_crossentropy with Dense(1, activation='sigmoid')"],
+    ),
     "a metric's outputs": (
-        columns("sigmoid", "mse", "categorical_crossentropy"), ["metrics is 'categorical_crossentropy'", "sigmoid"]
+        columns("sigmoid", "mse", "categorical_crossentropy"), ["metrics[0] is 'categorical_crossentropy'", "sigmoid"]
     ),
     "numbers with classes": (
         columns("softmax", SPARSE, "accuracy", "mse"),
@@ -378,7 +382,7 @@ TOGETHER = {
         columns("softmax", "mse", SPARSE), [f"metrics has '{SPARSE}', whose targets are classes", "loss='mse'"]
     ),
     "accuracy as a loss": (columns("softmax", "accuracy"), ["loss is 'accuracy'", "expected one of mse"]),
-    "another metric": (columns("softmax", "mse", "f1"), ["metrics is 'f1'", "accuracy"]),
+    "another metric": (columns("softmax", "mse", "f1"), ["metrics[0] is 'f1'", "accuracy"]),
     "dropped": (
         lambda: fr.Trainer(fr.Sequential([fr.GRU(3), fr.Dense(2, "softmax"), fr.Dropout(0.5)]), SPARSE),
         ["outputs are dropped softmax", "expected softmax or linear"],
@@ -399,6 +403,12 @@ TOGETHER = {
 def test_what_does_not_go_together_is_refused(case: str) -> None:
     call, parts = TOGETHER[case]
     check(V, parts, call)
+
+
+def test_no_cure_is_refused_in_its_turn() -> None:
+    with pytest.raises(ValueError, match="outputs are softmax") as refusal:
+        columns("softmax", "binary_crossentropy", outputs=1)()
+    assert "categorical_crossentropy" not in str(refusal.value)
 
 
 def test_names() -> None:
