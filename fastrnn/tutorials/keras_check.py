@@ -71,7 +71,7 @@ class Learned(NamedTuple):
 def learn(epochs: int = 2000, seed: int = 0, callbacks: Sequence[Any] = ()) -> Learned:
     """Train SimpleRNN(4) + Dense(1) on the three sequences with Adam(0.01), one update an epoch.
 
-    Of seeds 0 to 39 the loss ends between 0.0003 and 0.015.
+    Of seeds 0 to 39 the loss ends between 0.0003 and 0.02.
     """
     model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2, seed=seed)
     trainer = fr.Trainer(model, loss="mse", optimizer=fr.Adam(0.01), seed=seed)
