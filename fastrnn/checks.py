@@ -433,6 +433,19 @@ def positive(name: str, value: Any) -> float | None:
     return float(value)
 
 
+def true_or_false(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises
+    ------
+    ValueError
+        It is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} is {value!r}; expected True or False")
+    return bool(value)
+
+
 def truncation(tbptt: Any) -> tuple[int, int] | None:
     """Return ``tbptt`` as (k1, k2); ``k`` means ``(k, k)``; None stays.
 

@@ -60,6 +60,18 @@ class FileFormatError(ValueError):
         super().__init__(f"{os.fspath(path)}: {found}; expected {expected}")
 
 
+def check_path(path: Any) -> None:
+    """Refuse what names no file, a number too: `open` would take it for a descriptor.
+
+    Raises
+    ------
+    TypeError
+        Neither text nor a path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path is {path!r}; expected the name of a file, such as 'model.safetensors'")
+
+
 def atomic_write(path: FilePath, data: bytes) -> None:
     """Write a file so that at any moment, kills and power cuts included, its name holds the old contents or the new.
 
@@ -126,7 +138,7 @@ def write_tensors(path: FilePath, tensors: Mapping[str, Array], header: msgspec.
     Raises
     ------
     TypeError
-        A dtype that the file cannot hold.
+        A path that is none; a dtype that the file cannot hold.
     ValueError
         A header of more than ``MAX_HEADER`` bytes.
     OSError
@@ -134,6 +146,7 @@ def write_tensors(path: FilePath, tensors: Mapping[str, Array], header: msgspec.
     """
     from safetensors.numpy import save
 
+    check_path(path)
     plain = {name: _savable(name, array) for name, array in tensors.items()}
     envelope = _Envelope(FORMAT_VERSION, _kind(type(header)), _NO_DIGEST, msgspec.Raw(msgspec.json.encode(header)))
     data = save(plain, {"fastrnn": msgspec.json.encode(envelope).decode()})
@@ -162,12 +175,15 @@ def read_tensors(path: FilePath, *header_types: type[Header], cure: str = "") ->
     ------
     FileFormatError
         Anything but a whole, unchanged file of this kind; another program's is refused before its arrays are read.
+    TypeError
+        A path that is none.
     OSError
         The subclass that fits: no such file, a folder, no permission.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    check_path(path)
     kinds = {_kind(header_type): header_type for header_type in header_types}
     expected = f"a file of kind {' or '.join(map(repr, kinds))} written by fastrnn{cure and f': {cure}'}"
     with open(path, "rb") as file:

@@ -421,6 +421,8 @@ class Sequential:
         ------
         ValueError
             The model is not built yet.
+        TypeError
+            ``path`` is no path.
         OSError
             The file cannot be written.
         """

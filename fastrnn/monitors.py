@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastrnn import checks
 from fastrnn.callbacks import Callback
-from fastrnn.files import check_writable
+from fastrnn.files import check_path, check_writable
 
 if TYPE_CHECKING:
     from fastrnn.trainer import Trainer
@@ -76,7 +76,8 @@ class EarlyStopping(Monitor):
 
     Notes
     -----
-    NaN is never better. Every fit begins anew.
+    NaN is never better. Every fit begins anew. As in Keras, an epoch's training figures are means over its minibatches,
+    each taken before its update, while the weights of the epoch are those after all its updates.
 
     Raises
     ------
@@ -95,7 +96,7 @@ class EarlyStopping(Monitor):
         super().__init__(monitor, mode)
         self.patience = checks.whole("patience", patience)
         self.min_delta = checks.not_negative("min_delta", min_delta)
-        self.restore_best_weights = restore_best_weights
+        self.restore_best_weights = checks.true_or_false("restore_best_weights", restore_best_weights)
         self.best_epoch: int | None = None
         self.stopped_epoch: int | None = None
         self._wait = 0
@@ -146,7 +147,8 @@ class ModelCheckpoint(Monitor):
 
     Notes
     -----
-    NaN is never better.
+    NaN is never better. As in Keras, an epoch's training figures are means over its minibatches, each taken before its
+    update, while the weights that are written are those after all its updates.
 
     Raises
     ------
@@ -164,9 +166,8 @@ class ModelCheckpoint(Monitor):
         mode: str | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"path is {path!r}; expected the name of a file, such as 'run.ckpt'")
-        self.path, self.save_best_only = path, save_best_only
+        check_path(path)
+        self.path, self.save_best_only = path, checks.true_or_false("save_best_only", save_best_only)
 
     def begin(self, trainer: Trainer, epochs: int, samples: int) -> None:
         check_writable(self.path)

@@ -257,6 +257,8 @@ class Trainer:
         ------
         ValueError
             The model has no weights yet.
+        TypeError
+            ``path`` is no path.
         RuntimeError
             The trainer is fitting in another thread.
         OSError
@@ -287,6 +289,8 @@ class Trainer:
         ------
         FileFormatError
             The file is damaged, cut off, of another program or kind: a ``ValueError``.
+        TypeError
+            ``path`` is no path.
         OSError
             No such file, a folder, no permission.
         """
@@ -402,12 +406,15 @@ class Trainer:
 
 
 def _listeners(callbacks: Any) -> list[Callback]:
-    """Return callbacks as objects; refuses what can be neither called nor listened to."""
+    """Return callbacks as objects; refuses classes, and what can be neither called nor listened to."""
     if not isinstance(callbacks, list | tuple):
         raise TypeError(
             f"callbacks is {callbacks!r}; expected a list of callbacks, such as [{getattr(callbacks, '__name__', 'f')}]"
         )
-    for callback in callbacks:
+    for place, callback in enumerate(callbacks):
+        if isinstance(callback, type):
+            name = callback.__name__
+            raise TypeError(f"callbacks[{place}] is the class {name}; expected an object: call it: {name}(...)")
         if not isinstance(callback, Callback) and not callable(callback):
             raise TypeError(f"callbacks has {callback!r}; expected Callback objects or functions f(epoch, figures)")
     return [c if isinstance(c, Callback) else Each(c) for c in callbacks]

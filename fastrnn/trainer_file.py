@@ -194,6 +194,8 @@ def load(path: FilePath) -> Sequential:
     ------
     FileFormatError
         The file is damaged, cut off, of another program or kind, or does not describe its own arrays.
+    TypeError
+        ``path`` is no path.
     OSError
         No such file, a folder, no permission.
     """

@@ -65,6 +65,9 @@ CALLS: dict[str, tuple[Callable[[Given], Any], Refusal, list[str]]] = {
     "trainer's seed": (lambda g: g.fit({"seed": -1}), V, ["seed is -1", "from 0 up"]),
     "trainer's seed 1.5": (lambda g: g.fit({"seed": 1.5}), (V, T), ["seed is 1.5", "whole number"]),
     "a callback that is none": (lambda g: g.fit(callbacks=[3]), (V, T), ["callbacks", "3"]),
+    "a callback's class": (
+        lambda g: g.fit(callbacks=[print, fr.EarlyStopping]), T, ["callbacks[1]", "call it: EarlyStopping(...)"]
+    ),
     "callbacks that are no list": (lambda g: g.fit(callbacks=print), (V, T), ["callbacks"]),
     "build again": (lambda g: g.model.build(4), V, ["input_size is 4", "expected 3"]),
     "stream batch": (lambda g: g.model.stream(0), V, ["batch is 0", "from 1 up"]),

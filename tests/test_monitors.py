@@ -346,6 +346,9 @@ def test_a_figure_that_there_is_not_is_refused_before_training(tmp_path, kind, m
         (lambda: fr.EarlyStopping(min_delta=-0.1), ValueError, "min_delta is -0.1; expected a number from 0 up"),
         (lambda: fr.EarlyStopping(min_delta=NAN), ValueError, "min_delta is nan; expected a number"),
         (lambda: fr.EarlyStopping("val_loss", 3, True), ValueError, "min_delta is True; expected a number"),
+        (lambda: fr.EarlyStopping(restore_best_weights="no"), ValueError, "restore_best_weights is 'no'; expected"),
+        (lambda: fr.ModelCheckpoint("a", save_best_only="no"), ValueError, "save_best_only is 'no'; expected True or"),
+        (lambda: fr.ModelCheckpoint("a", save_best_only=1), ValueError, "save_best_only is 1; expected True or False"),
         (lambda: fr.EarlyStopping(mode="best"), ValueError, "mode is 'best'; expected one of min, max"),
         (lambda: fr.EarlyStopping(monitor=3), TypeError, "monitor is 3; expected the name of a figure"),
         (lambda: fr.ModelCheckpoint("a", mode="auto"), ValueError, "mode is 'auto'; expected one of min, max"),
@@ -360,3 +363,4 @@ def test_settings_out_of_range(make, error, match):
 
 def test_numpys_numbers_are_numbers():
     assert fr.EarlyStopping(patience=np.int64(2), min_delta=np.float32(0.5)).patience == 2
+    assert fr.EarlyStopping(restore_best_weights=np.True_).restore_best_weights is True

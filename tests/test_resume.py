@@ -266,6 +266,25 @@ def test_a_checkpoint_is_no_forecaster(path):
         Forecaster.load(path)
 
 
+@pytest.mark.parametrize("wrong", [3, None, True, b"run.ckpt", ["run.ckpt"]])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda path: make_trainer().save_checkpoint(path),
+        lambda path: make_trainer().model.save(path),
+        fr.Trainer.resume,
+        fr.load,
+        Forecaster.load,
+    ],
+    ids=["save_checkpoint", "save", "resume", "load", "load of a forecaster"],
+)
+def test_a_path_is_text_or_a_path(call, wrong):
+    """A number is not taken for a descriptor, which reading would close."""
+    with pytest.raises(TypeError, match=r"^path is .*; expected the name of a file, such as ") as refusal:
+        call(wrong)
+    assert repr(wrong) in str(refusal.value)
+
+
 # ---------------------------------------------------------------------------------------------- failures while saving
 
 
