@@ -55,6 +55,14 @@ def test_the_table_shows_the_speed_up_as_it_is(seconds, shown):
     assert cells == ["told", "size", "0.125", f"{seconds:.3g}", shown, "1.235", "9"]
 
 
+def test_the_table_tells_the_threads_of_blas(monkeypatch):
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert "NumPy's BLAS has its default, a thread for each core." in recipes_table([])
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert "NumPy's BLAS has those of OPENBLAS_NUM_THREADS=1." in recipes_table([])
+
+
 def test_the_table_goes_between_its_marks_and_nowhere_else():
     readme = README.read_text(encoding="utf-8")
     require_blocks(readme, ["tutorials", "bench", "bench:headline"])
