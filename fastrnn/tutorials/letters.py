@@ -89,7 +89,10 @@ def learn(
     trainer: fr.Trainer, variant: str, epochs: int = 100, checkpoint: str | Path | None = None,
     callbacks: Sequence[Any] = (),
 ) -> fr.Sequential:  # fmt: skip
-    """Train, and return the model of the lowest loss, which the checkpoint keeps; without one, the last model."""
+    """Train, and return the model of the epoch of the lowest loss, kept in the checkpoint; without one, the last model.
+
+    An epoch is one update: its loss is that before the update, its model the one after.
+    """
     x, y = make_data(variant)
     keep = [fr.ModelCheckpoint(checkpoint, monitor="loss", save_best_only=True)] if checkpoint else []
     trainer.fit(x, y, epochs=epochs, batch_size=32, callbacks=[*keep, *callbacks], verbose=0)
