@@ -1,4 +1,4 @@
-"""Files that a command writes: refused before the work when they cannot be; a forecast is written whole or not at all."""
+"""Files that a command writes: refused before the work when they cannot be; a forecast is whole or not there at all."""
 
 import csv
 import io

@@ -91,9 +91,8 @@ def train_step(
     """Train on one batch; return the loss, the progress after it and the final state of every cell.
 
     ``tbptt_update="sequence"`` makes one update with the sum of the truncated passes, ``"chunk"`` one after each piece,
-    clipping each; its loss is the sum of the pieces' losses, each with the weights of its time. Where nothing counts there
-    is no update. The other arguments
-    are those of `fastrnn.reference.model.gradients`.
+    clipping each; its loss is the sum of the pieces' losses, each with the weights of its time. Where nothing counts
+    there is no update. The other arguments are those of `fastrnn.reference.model.gradients`.
     """
     batch = (x, y, loss, sample_weight, lengths, initial_state, tbptt, dropout)
     if tbptt_update == "sequence":
