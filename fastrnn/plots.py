@@ -196,6 +196,68 @@ class ForecastDisplay:
         return self
 
 
+@dataclass
+class BitsDisplay:
+    """Bits a character of a text model by epoch, beside those of counts.
+
+    Parameters
+    ----------
+    learned, held_out
+        One value an epoch: while learning, and on the held-out end.
+    kept
+        The epoch, from 1, whose weights were kept: marked.
+    counts
+        Bits a character of count models on the held-out end, by their names: a line each.
+
+    Attributes
+    ----------
+    ax_, figure_
+        Where it was drawn.
+    """
+
+    learned: Sequence[float]
+    held_out: Sequence[float]
+    kept: int
+    counts: Mapping[str, float]
+    ax_: "Axes" = field(init=False, repr=False)
+    figure_: "Figure" = field(init=False, repr=False)
+
+    def plot(self, ax: "Axes | None" = None) -> "BitsDisplay":
+        """Draw on `ax`, or on a new figure."""
+        self.ax_ = ax = _axes(ax)
+        self.figure_ = ax.figure  # type: ignore[assignment]
+        epochs = np.arange(1, len(self.held_out) + 1)
+        marker = "o" if len(epochs) == 1 else ""
+        best = self.held_out[self.kept - 1]
+        ax.plot(epochs, self.learned, color=_BLUE, marker=marker, label="while learning, with dropout")
+        held_out = f"held out; kept epoch {self.kept}: {best:.3f}"
+        ax.plot(epochs, self.held_out, color=_VERMILION, marker=marker, label=held_out)
+        ax.plot([self.kept], [best], "o", color=_VERMILION)
+        for dashes, (name, bits) in zip(((4, 3), (1, 2)), self.counts.items(), strict=False):
+            ax.axhline(bits, color=_GREY, linewidth=1.2, linestyle=(0, dashes), label=f"{name}: {bits:.3f}")
+        ax.locator_params(axis="x", integer=True, min_n_ticks=1)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("bits a character")
+        _finish(ax, columns=2)
+        return self
+
+    def save(self, path: str | Path, title: str) -> None:
+        """Write a picture of the kind that the path's ending names.
+
+        Raises
+        ------
+        ValueError
+            An ending that matplotlib does not write.
+        """
+        check_picture(path)
+        figure = need("matplotlib.figure", "plot", "drawing").Figure(figsize=(9, 4.4), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+        ax = figure.subplots()
+        self.plot(ax)
+        ax.set_title(title, loc="left", pad=46, fontweight="bold")
+        figure.savefig(path, dpi=150)
+
+
 def save_report(report: Report, path: str | Path) -> None:
     """Draw the forecast above the loss curves and write a file of the kind its ending names (png, pdf, svg, ...).
 
@@ -254,11 +316,13 @@ def _axes(ax: "Axes | None") -> "Axes":
     return ax
 
 
-def _finish(ax: "Axes") -> None:
+def _finish(ax: "Axes", columns: int = 4) -> None:
     """Put the legend above the data, never on it, and leave only the lines that help reading."""
     # Numbers in full: matplotlib puts a common factor where the legend is.
     ax.yaxis.set_major_formatter("{x:.10g}")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     ax.set_axisbelow(True)
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, borderaxespad=0.2, handlelength=2.2)
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, frameon=False, borderaxespad=0.2, handlelength=2.2
+    )

@@ -17,7 +17,7 @@ import pytest
 import fastrnn as fr
 from fastrnn.extras import MissingExtra
 from fastrnn.history import History
-from fastrnn.plots import ForecastDisplay, LossDisplay, check_picture, save_report
+from fastrnn.plots import BitsDisplay, ForecastDisplay, LossDisplay, check_picture, save_report
 from fastrnn.report import HeldOut, Report, Score
 
 HISTORY = {"loss": [1.0, 0.5, 0.3], "val_loss": [1.2, 0.7, 0.8]}
@@ -115,6 +115,20 @@ def test_the_history_of_a_fit_can_be_drawn():
         drawn = trainer.fit(x, y, epochs=2, validation_split=split, verbose=0).plot()
         assert [len(ax.get_lines()) for ax in drawn] == [1 + (split > 0)] * 2
     assert trainer.history.plot()[0].get_lines()[0].get_xdata().tolist() == [1, 2, 3, 4]
+
+
+def test_bits_display():
+    counts = {"counts, order 5": 2.1, "counts, order 1": 3.5}
+    ax = BitsDisplay([3.0, 2.5, 2.2], [2.8, 2.4, 2.5], 2, counts).plot().ax_
+    learned, held_out, kept, *lines = ax.get_lines()
+    assert learned.get_ydata().tolist() == [3.0, 2.5, 2.2]
+    assert held_out.get_xdata().tolist() == [1, 2, 3]
+    assert (kept.get_xdata().tolist(), kept.get_ydata().tolist()) == ([2], [2.4])
+    assert [line.get_ydata() for line in lines] == [[2.1, 2.1], [3.5, 3.5]]
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named[:2] == ["while learning, with dropout", "held out; kept epoch 2: 2.400"]
+    assert named[2:] == ["counts, order 5: 2.100", "counts, order 1: 3.500"]
+    assert not legend_covers_data(ax)
 
 
 def labels(axis):

@@ -37,8 +37,10 @@ def test_the_python_runs(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("line", COMMANDS)
 def test_the_commands_parse(line):
     command, bound, _ = app.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
-    assert command.__name__ == line.split()[0]
-    assert len(bound.args) == sum(word.endswith((".csv", ".safetensors")) for word in line.partition(" --")[0].split())
+    words = line.partition(" --")[0].split()
+    files = [word for word in words if word.endswith((".csv", ".safetensors", ".txt"))]
+    assert command.__name__ == words[-len(files) - 1]
+    assert len(bound.args) == len(files)
 
 
 def test_every_layer_is_in_the_table():

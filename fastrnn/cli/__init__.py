@@ -8,10 +8,13 @@ from dataclasses import fields
 
 from fastrnn.extras import MissingExtra, need
 from fastrnn.settings import Settings
+from fastrnn.text.settings import TextSettings
 
 REFUSED, STOPPED = 2, 130
 
-_SETTING = re.compile(rf"\b({'|'.join([field.name for field in fields(Settings)])}|steps)=('([^']*)'|[^\s,;:)]+)")
+_NAMES = {field.name for settings in (Settings, TextSettings) for field in fields(settings)}
+_NAMES |= {"encoding", "length", "temperature", "top_k"}
+_SETTING = re.compile(rf"\b({'|'.join(sorted(_NAMES))})=('([^']*)'|[^\s,;:)]+)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

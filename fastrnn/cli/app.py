@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from fastrnn import datasets
 from fastrnn._version import __version__
 from fastrnn.cli import run as tutorials
+from fastrnn.cli import text as texts
 from fastrnn.cli.outputs import check_outputs, write_forecast
 from fastrnn.settings import Settings
 
@@ -23,6 +24,7 @@ app = App(
     default_parameter=Parameter(negative=(), consume_multiple=True),
 )
 app.command(tutorials.app)
+app.command(texts.app)
 
 
 def run(arguments: list[str]) -> None:

@@ -179,3 +179,26 @@ def stocks(
     if not cell:
         cell = ("all",) if len(optimizer) == 1 and optimizer[0] != "all" else ("rnn",)
     stocks.main(cell, optimizer, epochs=epochs, seed=seed, plot=plot, callbacks=[progress()])
+
+
+@app.command
+def text(*, epochs: int = 12, seed: int = 0, plot: Path | None = None) -> None:
+    """Learn a book character by character, and write more of it.
+
+    An LSTM of 384 units reads Alice's Adventures in Wonderland, its state carried on from stretch to stretch.
+    The last tenth of the book is held out; what it costs is told in bits a character, beside counts of characters in a
+    row. It takes a minute or two; `fastrnn text train` takes longer and gets further, with any book.
+
+    Parameters
+    ----------
+    epochs
+        Times that the book is read.
+    seed
+        Seed of the weights, of dropout and of what is written.
+    plot
+        Picture to write: bits a character by epoch, beside the counts (.png, .svg, .pdf).
+    """
+    check_plot(plot)
+    from fastrnn.tutorials import text
+
+    text.main(epochs=epochs, seed=seed, plot=plot, callbacks=[progress()])

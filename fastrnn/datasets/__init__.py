@@ -8,6 +8,9 @@ from fastrnn.tables import Table, read_table
 DEFAULT: Final = "sunspots"
 
 _FOLDER = Path(__file__).parent
+ALICE: Final = _FOLDER / "alice29.txt"
+"""Alice's Adventures in Wonderland, from the Canterbury corpus."""
+
 _SERIES = {
     "sunspots": "sunspots_yearly.csv",
     "airline": "airline.csv",
@@ -36,4 +39,4 @@ def load(name: str = DEFAULT) -> Table:
 
 def alice() -> str:
     """Read Alice's Adventures in Wonderland (Canterbury corpus), every line end as a newline."""
-    return (_FOLDER / "alice29.txt").read_text(encoding="utf-8")
+    return ALICE.read_text(encoding="utf-8")

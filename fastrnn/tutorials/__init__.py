@@ -4,5 +4,5 @@
 training as functions that print nothing, and `main`, which prints the figures beside the published ones.
 """
 
-NAMES = ("sine", "keras-check", "xsinx", "letters", "stocks", "addition")
+NAMES = ("sine", "keras-check", "xsinx", "letters", "stocks", "addition", "text")
 """What `fastrnn run` knows, in the order in which they are best read."""
