@@ -182,7 +182,7 @@ def stocks(
 
 
 @app.command
-def text(*, epochs: int = 12, seed: int = 0, plot: Path | None = None) -> None:
+def text(*, epochs: int = 10, seed: int = 0, plot: Path | None = None) -> None:
     """Learn a book character by character, and write more of it.
 
     An LSTM of 384 units reads Alice's Adventures in Wonderland, its state carried on from stretch to stretch.

@@ -15,7 +15,7 @@ from fastrnn.tutorials.comparison import compare
 PROMPT = "  Alice "
 
 
-def learn(epochs: int = 12, seed: int = 0, callbacks: Sequence[Any] = ()) -> tuple[TextModel, TextReport]:
+def learn(epochs: int = 10, seed: int = 0, callbacks: Sequence[Any] = ()) -> tuple[TextModel, TextReport]:
     """Train an LSTM layer of 384 units; returns the model and what it came to."""
     model = TextModel(cell="lstm", units=384, dropout=0.5, recurrent_dropout=0.2, seed=seed)
     return model, model.fit(ALICE, epochs, callbacks=callbacks)
@@ -27,7 +27,7 @@ def figures(report: TextReport) -> dict[str, float]:
     return {"the network": report.bits, **dict(zip(names, report.counts, strict=True))}
 
 
-def main(epochs: int = 12, seed: int = 0, plot: str | Path | None = None, callbacks: Sequence[Any] = ()) -> None:
+def main(epochs: int = 10, seed: int = 0, plot: str | Path | None = None, callbacks: Sequence[Any] = ()) -> None:
     """Train, print the figures and what the network writes, and write the picture if `plot` is a path."""
     model, report = learn(epochs, seed, callbacks)
     print(f"{report.source}: {report.characters:,} characters, the last {report.held_out:,} held out")
