@@ -26,8 +26,8 @@ it computes in float32, its default. sine has the correct gradient, which the pu
 its number of threads by the work; {blas}.
 
 Both programs start from the same weights and take the rows in the same order. Their figures differ by
-rounding; in xsinx they agree in size only, as its learning rate lets a difference in the last digit grow; in stocks
-they differ by chance too, as each program draws dropout masks of its own."""
+rounding; in text they agree in size only, as a difference in the last digit grows over its updates; in stocks they
+differ by chance too, as each program draws dropout masks of its own."""
 _BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
