@@ -198,6 +198,15 @@ def test_an_epoch_that_is_worse_leaves_the_model_file(tmp_path):
     assert (tmp_path / "again").read_bytes() == files[0]
 
 
+def test_stopping_early():
+    """Callbacks may watch the bits; the report is of the epochs that were read."""
+    text = "ab" * 2000 + "ba" * 10 + "aabb" * 90
+    stopping = fr.EarlyStopping(monitor="held_out_bits", patience=2)
+    report = small(dropout=0.0, recurrent_dropout=0.0).fit(text, 6, callbacks=[stopping])
+    assert len(report.history["held_out_bits"]) == 3
+    assert report.kept == 1
+
+
 def test_a_new_training_does_not_leave_the_checkpoint_of_an_old_one(tmp_path):
     def stop(epoch, figures):
         raise KeyboardInterrupt

@@ -8,6 +8,7 @@ mpl.use("Agg")
 
 import pytest
 
+from bench.tutorials import text as recipe
 from fastrnn.cli import main
 from fastrnn.datasets import alice
 from fastrnn.text import Book
@@ -46,3 +47,10 @@ def test_the_command(capsys):
         assert f"<!-- {name}" in drawn
     assert main(["run", "text", "--epochs", "0"]) == 2
     assert capsys.readouterr().err == "fastrnn: --epochs 0; expected a whole number, at least 1\n"
+
+
+def test_both_programs_of_the_recipe_do_the_same(monkeypatch):
+    """As long as rounding has not grown: the first updates are of the size of the weights."""
+    monkeypatch.setattr(recipe, "CHARACTERS", 150)
+    monkeypatch.setattr(recipe, "SWEEPS", 1)
+    assert recipe.fast(0) == pytest.approx(recipe.slow(0), rel=1e-5)

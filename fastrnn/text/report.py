@@ -92,8 +92,9 @@ class TextReport:
             f"counts: interpolated Kneser-Ney over that many characters; order {self.order} chosen on what was learned",
         ]
         if self.new:
+            are = "is" if self.new == 1 else "are"
             lines.append(
-                f"{self.new} of the held-out characters are new: network and counts give such ones the same "
+                f"{self.new} of the held-out characters {are} new: network and counts give such ones the same "
                 f"probability, {self.unseen:.1e} in all"
             )
         return "\n".join(lines)
