@@ -32,7 +32,7 @@ class TextSettings:
     batch_size
         Places of the text that are read side by side.
     learning_rate
-        Step size of Adam.
+        Step size of Adam; simple_rnn wants a smaller one, such as 0.001.
     clip_norm
         Longest gradient; a longer one is shortened to it.
     held_out
