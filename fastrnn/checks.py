@@ -83,6 +83,8 @@ def sequences(x: ArrayLike, input_size: int | None, dtype: str, name: str = "x")
     why = "" if input_size is None else f": this model was built with input_size={input_size}"
     if array.ndim != 3:
         cure = f"{name}[:, :, None] adds a feature axis" if array.ndim == 2 else f"reshape {name}"
+        if array.ndim == 2 and array.shape[1] == input_size:
+            cure = f"{name}[None] is a single sequence"
         raise ValueError(f"{name} has shape {array.shape}; expected (N, T, {features}){why}; {cure}")
     if input_size is not None and array.shape[2] != input_size:
         raise ValueError(f"{name} has shape {array.shape}; expected (N, T, {features}){why}")

@@ -347,7 +347,10 @@ class Trainer:
                     f"expected a tuple (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)"
                 )
             given = [*validation_data, None, None][:4]
-            held_out = self._data(given[0], given[1], given[2], given[3])
+            try:
+                held_out = self._data(given[0], given[1], given[2], given[3])
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"validation_data: {error}") from None
             if held_out.x.shape[2:] != data.x.shape[2:]:
                 raise ValueError(
                     f"x of validation_data has shape {held_out.x.shape}; expected (N, T, {data.x.shape[2]}): "

@@ -302,3 +302,18 @@ def test_a_word_is_no_list_of_words(name: str) -> None:
             fr.Trainer(model, metrics="mae")
         else:
             model.gradients(np.zeros((4, 5, 2)), np.zeros((4, 1)), wants="x")
+
+
+def test_a_fault_of_the_validation_data_is_told_as_theirs() -> None:
+    x, y = np.ones((4, 3, 2)), np.ones((4, 1))
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)]))
+    with pytest.raises(ValueError, match=r"^validation_data: x has nan in row 0"):
+        trainer.fit(x, y, validation_data=(x * np.nan, y), verbose=0)
+
+
+def test_a_single_sequence_is_told_how_to_become_one_of_many() -> None:
+    model = fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)], input_size=2)
+    with pytest.raises(ValueError, match=r"x\[None\] is a single sequence$"):
+        model.predict(np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"x\[:, :, None\] adds a feature axis$"):
+        model.predict(np.ones((4, 3)))

@@ -110,7 +110,7 @@ def test_command(tmp_path, monkeypatch, capsys, faithful, plain, learned):
     assert main(["run", "sine", "--plot", "sine.png"]) == 0
     printed = capsys.readouterr()
     rows = {line[:30].strip(): line.split()[3:] for line in printed.out.splitlines() if line.startswith("before")}
-    first = printed.out.splitlines()[4].split()
+    first = next(line for line in printed.out.splitlines() if line.startswith("before")).split()
     assert first[:3] == ["before", "epoch", "1"]
     assert np.allclose(
         [float(cell) for cell in first[3:]],
