@@ -196,7 +196,9 @@ def main(
     right, needed = accuracy(model, variant), epochs_needed(trainer)
     losses = trainer.history.history["loss"]
     print(
-        compare([("accuracy", right, 1.0), ("epochs until then", needed, "100 or less"), ("loss", min(losses), None)])
+        compare(
+            [("accuracy", right, 1.0), ("epochs until 1.0", needed, "100 or less"), ("loss", min(losses), None)]
+        )
     )
     print(f"checkpoint: {checkpoint}, of epoch {np.argmin(losses) + 1} of {len(losses)}\nparameters: {parameters}")
     if plot is not None:
