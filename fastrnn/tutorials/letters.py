@@ -195,11 +195,7 @@ def main(
     write_parameters(model, parameters)
     right, needed = accuracy(model, variant), epochs_needed(trainer)
     losses = trainer.history.history["loss"]
-    print(
-        compare(
-            [("accuracy", right, 1.0), ("epochs until 1.0", needed, "100 or less"), ("loss", min(losses), None)]
-        )
-    )
+    print(compare([("accuracy", right, 1.0), ("epochs until 1.0", needed, "100 or less"), ("loss", min(losses), None)]))
     print(f"checkpoint: {checkpoint}, of epoch {np.argmin(losses) + 1} of {len(losses)}\nparameters: {parameters}")
     if plot is not None:
         draw(trainer, variant).savefig(plot, dpi=150)
