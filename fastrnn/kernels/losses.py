@@ -55,6 +55,25 @@ reads logits, else probabilities; ``threshold`` of a binary accuracy."""
 
 
 @helper
+def _first_target(s, c, row):
+    """The place of the row's first target among all targets."""
+    place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+    return place * s.steps if s.sequences != 0 else place
+
+
+@helper
+def _weight_and_gradient(real, s, c, row, t, width):
+    """The weight of a row's step and the rows of its gradient, scratch where none is wanted; 0 if it does not count."""
+    weight = doubles_at(s.batch_weight)[row] if t < integers_at(s.batch_lengths)[row] else 0.0
+    d_output = at(c.scratch, real)
+    if s.wants_gradient != 0:
+        d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
+        if weight == 0.0:
+            fill(d_output, width, splat(d_output, 0.0))
+    return weight, d_output
+
+
+@helper
 def _value(code, difference):
     return difference * difference if code == MSE else abs(difference)
 
@@ -73,27 +92,23 @@ def loss(real, call, spec):
     s, c = fields(spec), fields(call)
     width = padded_width(s.outputs, real)
     first, last = own_steps(s, c.first, c.last)
-    targets = s.steps if s.sequences != 0 else 1
     divisor = doubles_at(s.totals)[0]
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
-        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
-        length = integers_at(s.batch_lengths)[row]
+        first_target = _first_target(s, c, row)
         for t in range(first, last):
-            weight = doubles_at(s.batch_weight)[row] if t < length else 0.0
+            weight, d_output = _weight_and_gradient(real, s, c, row, t, width)
+            if weight == 0.0:
+                continue
             output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
-            d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
-            target = at(s.y, real, (place * targets + t) * s.outputs)
-            if weight != 0.0:
-                total = 0.0
-                for j in range(s.outputs):
-                    total += _value(s.code, output[j] - target[j])
-                doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * total / s.outputs
+            target = at(s.y, real, (first_target + t) * s.outputs)
+            total = 0.0
+            for j in range(s.outputs):
+                total += _value(s.code, output[j] - target[j])
+            doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * total / s.outputs
             if s.wants_gradient != 0:
-                factor = weight / (divisor * s.outputs) if weight != 0.0 else 0.0
+                factor = weight / (divisor * s.outputs)
                 for j in range(width):
-                    d_output[j] = (
-                        factor * _slope(s.code, output[j] - target[j]) if j < s.outputs and weight != 0.0 else 0.0
-                    )
+                    d_output[j] = factor * _slope(s.code, output[j] - target[j]) if j < s.outputs else 0.0
 
 
 @operation(LOSS)
@@ -103,22 +118,16 @@ def binary_crossentropy(real, call, spec):
     s, c = fields(spec), fields(call)
     width = padded_width(s.outputs, real)
     first, last = own_steps(s, c.first, c.last)
-    targets = s.steps if s.sequences != 0 else 1
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
-        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
-        length = integers_at(s.batch_lengths)[row]
+        first_target = _first_target(s, c, row)
         for t in range(first, last):
-            weight = doubles_at(s.batch_weight)[row] / s.outputs if t < length else 0.0
-            d_output = at(c.scratch, real)
-            if s.wants_gradient != 0:
-                d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
+            weight, d_output = _weight_and_gradient(real, s, c, row, t, width)
             if weight == 0.0:
-                if s.wants_gradient != 0:
-                    fill(d_output, width, splat(d_output, 0.0))
                 continue
             output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
+            weight /= s.outputs
             factor = weight / doubles_at(s.totals)[0]
-            target = place * targets + t
+            target = first_target + t
             if s.of_logits != 0:
                 y, tail = at(s.y, real, target * s.outputs), at(c.scratch, real, width)
                 value = _of_logits(output, y, s.outputs, factor, d_output, tail)
@@ -180,22 +189,15 @@ def categorical_crossentropy(real, call, spec):
     s, c = fields(spec), fields(call)
     width = padded_width(s.outputs, real)
     first, last = own_steps(s, c.first, c.last)
-    targets = s.steps if s.sequences != 0 else 1
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
-        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
-        length = integers_at(s.batch_lengths)[row]
+        first_target = _first_target(s, c, row)
         for t in range(first, last):
-            weight = doubles_at(s.batch_weight)[row] if t < length else 0.0
-            d_output = at(c.scratch, real)
-            if s.wants_gradient != 0:
-                d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
+            weight, d_output = _weight_and_gradient(real, s, c, row, t, width)
             if weight == 0.0:
-                if s.wants_gradient != 0:
-                    fill(d_output, width, splat(d_output, 0.0))
                 continue
             output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
             factor = weight / doubles_at(s.totals)[0]
-            target = place * targets + t
+            target = first_target + t
             if s.code == SPARSE:
                 value = _of_class(output, integers_at(s.y)[target], s.outputs, factor, d_output)
             else:
@@ -249,13 +251,12 @@ def accuracy(real, call, spec):
     s, c = fields(spec), fields(call)
     width = padded_width(s.outputs, real)
     first, last = own_steps(s, c.first, c.last)
-    targets = s.steps if s.sequences != 0 else 1
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
         weight = doubles_at(s.batch_weight)[row]
-        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        first_target = _first_target(s, c, row)
         for t in range(first, min(last, integers_at(s.batch_lengths)[row]) if weight != 0.0 else first):
             output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
-            target = place * targets + t
+            target = first_target + t
             right = 0.0
             if s.code == BINARY:
                 y = at(s.y, real, target * s.outputs)
