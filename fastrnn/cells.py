@@ -84,7 +84,7 @@ class CellBuffers:
             "reset_after": getattr(layer, "reset_after", False), "use_bias": layer.use_bias, "sequences": True,
             "return_sequences": layer.return_sequences, "reads_backwards": backwards,
             "splits_units": plan.splits_units(layer), "keeps": self._lowering.trains or self._is_simple,
-            "lengths": self._lowering.lengths, "final_place": self.final_place, "segment": plan.capacity,
+            "final_place": self.final_place, "segment": plan.capacity,
         }  # fmt: skip
 
     def weights(self) -> dict[str, Any]:

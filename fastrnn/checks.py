@@ -37,13 +37,15 @@ def _whole(name: str, array: Array, cure: str) -> Array:
     return array
 
 
-def _finite(name: str, array: Array) -> None:
-    """Refuse NaN and infinity, naming the first row that has one."""
+def _finite(name: str, array: Array, counts: NDArray[np.bool_] | None = None) -> None:
+    """Refuse NaN and infinity, naming the first row that has one; with ``counts`` only at those rows, or steps."""
     if array.dtype.kind != "f":
         return
     if has_finite_square(array.reshape(-1)):
         return
     bad = ~np.isfinite(array)
+    if counts is not None:
+        bad &= counts.reshape(counts.shape + (1,) * (array.ndim - counts.ndim))
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
@@ -58,18 +60,25 @@ def has_finite_square(numbers: Array) -> bool:
         return math.isfinite(numbers.dot(numbers))
 
 
-def _cast(name: str, array: Array, dtype: str) -> Array:
+def _cast(name: str, array: Array, dtype: str, counts: NDArray[np.bool_] | None = None) -> Array:
     if array.dtype == dtype and array.flags.c_contiguous:
         return array
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         cast = np.ascontiguousarray(array, dtype)
     if cast.dtype.itemsize < array.dtype.itemsize or array.dtype.kind in "iu":
-        _finite(name, cast)
+        _finite(name, cast, counts)
     return cast
 
 
-def sequences(x: ArrayLike, input_size: int | None, dtype: str, name: str = "x") -> Array:
-    """Return ``x`` as a contiguous, finite array (N, T, F) of ``dtype``.
+def within(lengths: NDArray[np.int64] | None, steps: int) -> NDArray[np.bool_] | None:
+    """Return which steps (N, T) stand within the rows' lengths; None without lengths."""
+    return None if lengths is None else np.arange(steps) < lengths[:, None]
+
+
+def sequences(
+    x: ArrayLike, input_size: int | None, dtype: str, name: str = "x", lengths: ArrayLike | None = None
+) -> tuple[Array, NDArray[np.int64] | None]:
+    """Return ``x`` as a contiguous array (N, T, F) of ``dtype``, finite within the lengths, and those as `row_lengths`.
 
     Raises
     ------
@@ -90,12 +99,16 @@ def sequences(x: ArrayLike, input_size: int | None, dtype: str, name: str = "x")
         raise ValueError(f"{name} has shape {array.shape}; expected (N, T, {features}){why}")
     if 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; expected at least one sequence, one step and one feature")
-    _finite(name, array)
-    return _cast(name, array, dtype)
+    checked = row_lengths(lengths, *array.shape[:2])
+    counts = within(checked, array.shape[1])
+    _finite(name, array, counts)
+    return _cast(name, array, dtype, counts), checked
 
 
-def ids(x: ArrayLike, vocabulary: int, name: str = "x") -> NDArray[np.int64]:
-    """Return ids as a contiguous int64 array (N, T).
+def ids(
+    x: ArrayLike, vocabulary: int, name: str = "x", lengths: ArrayLike | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Return ids as a contiguous int64 array (N, T) and the lengths as `row_lengths`; ids beyond them are made 0.
 
     Raises
     ------
@@ -118,20 +131,33 @@ def ids(x: ArrayLike, vocabulary: int, name: str = "x") -> NDArray[np.int64]:
     if 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; expected at least one sequence and one step")
     _whole(name, array, f"{name}.astype(int): {why}")
+    checked = row_lengths(lengths, *array.shape)
     bad = (array < 0) | (array >= vocabulary)
+    counts = within(checked, array.shape[1])
+    if counts is not None and bad.any():
+        array, bad = np.where(counts, array, 0), bad & counts
     if bad.any():
         row, step = (int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name} has {array[row, step]} in row {row} at step {step}, {int(bad.sum())} such in all; "
             f"expected ids from 0 to {vocabulary - 1}: change those ids, or make the first layer's vocabulary larger"
         )
-    return np.ascontiguousarray(array, np.int64)
+    return np.ascontiguousarray(array, np.int64), checked
 
 
-def targets(y: ArrayLike, samples: int, steps: int | None, outputs: int, dtype: str, name: str = "y") -> Array:
-    """Return ``y`` as a contiguous, finite array (N, O), or (N, T, O) if the model answers at each of ``steps`` steps.
+def targets(
+    y: ArrayLike,
+    samples: int,
+    steps: int | None,
+    outputs: int,
+    dtype: str,
+    name: str = "y",
+    counts: NDArray[np.bool_] | None = None,
+) -> Array:
+    """Return ``y`` as a contiguous array (N, O), or (N, T, O) if the model answers at each of ``steps`` steps.
 
-    A last axis of one output may be left out.
+    It is finite at the places (N,) or (N, T) that count (``counts``; None is all). A last axis of one output may be
+    left out.
 
     Raises
     ------
@@ -151,20 +177,26 @@ def targets(y: ArrayLike, samples: int, steps: int | None, outputs: int, dtype: 
         raise ValueError(
             f"{name} has shape {array.shape}; expected {expected}: the model gives {outputs} output(s) {per}{cure}"
         )
-    _finite(name, array)
-    return _cast(name, array, dtype)
+    _finite(name, array, counts)
+    return _cast(name, array, dtype, counts)
 
 
 def counting(
-    places: tuple[int, ...], sample_weight: NDArray[np.float64] | None, lengths: NDArray[np.int64] | None
+    places: tuple[int, ...],
+    sample_weight: NDArray[np.float64] | None,
+    lengths: NDArray[np.int64] | None,
+    padding_first: bool = False,
 ) -> NDArray[np.bool_]:
-    """Return which places, (N,) or (N, T), count: in rows that have a weight, the steps before the row's length.
+    """Return which places, (N,) or (N, T), count: in rows that have a weight, as many steps as the row's length.
 
-    Rows (N,) count unless their length is 0.
+    These are the first or, with ``padding_first``, the last ones. Rows (N,) count unless their length is 0.
     """
     counts = np.ones(places, np.bool_)
-    if lengths is not None:
-        counts &= np.arange(places[1]) < lengths[:, None] if len(places) == 2 else lengths > 0
+    if lengths is not None and len(places) == 2:
+        steps = np.arange(places[1])
+        counts &= (steps[::-1] if padding_first else steps) < lengths[:, None]
+    elif lengths is not None:
+        counts &= lengths > 0
     if sample_weight is not None:
         counts[sample_weight == 0.0] = False
     return counts
@@ -217,7 +249,8 @@ def probabilities(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
     ValueError
         They are not.
     """
-    bad = ((y < 0.0) | (y > 1.0)) & counts[..., None]
+    with np.errstate(invalid="ignore"):
+        bad = ((y < 0.0) | (y > 1.0)) & counts[..., None]
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
@@ -235,8 +268,9 @@ def distributions(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
         They are not.
     """
     probabilities(y, counts, name)
-    totals = y.sum(axis=-1, dtype=np.float64)
-    bad = (np.abs(totals - 1.0) > TOTAL_ERROR) & counts
+    with np.errstate(invalid="ignore"):
+        totals = y.sum(axis=-1, dtype=np.float64)
+        bad = (np.abs(totals - 1.0) > TOTAL_ERROR) & counts
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         at = f"row {place[0]}" + (f" at step {place[1]}" if len(place) == 2 else "")

@@ -16,7 +16,7 @@ from fastrnn import checks
 from fastrnn.kernels import losses
 from fastrnn.kernels.operation import Operation
 from fastrnn.layers import Bidirectional, Dense, Dropout, Layer, Recurrent
-from fastrnn.network import output_form
+from fastrnn.network import output_form, padding_first
 
 if TYPE_CHECKING:
     from fastrnn.lowering import Lowering
@@ -64,6 +64,7 @@ class Columns:
     def __init__(self, layers: Sequence[Layer], names: Sequence[str]) -> None:
         self.names = tuple(names)
         self._every_step, self._outputs = output_form(layers)
+        self._padding_first = padding_first(layers)
         self._activation, top = _output(layers)
         for place, name in enumerate(names):
             what = f"metrics[{place - 1}]" if place else "loss"
@@ -117,15 +118,16 @@ class Columns:
             Another shape or type, NaN, infinity, classes that there are not, numbers that are no probabilities.
         """
         places = (samples, steps) if self._every_step else (samples,)
+        counts = checks.counting(places, sample_weight, lengths, self._padding_first)
         if self.names[0] == SPARSE:
-            return checks.classes(y, places, self._outputs, checks.counting(places, sample_weight, lengths))
-        array = checks.targets(y, samples, steps if self._every_step else None, self._outputs, dtype)
+            return checks.classes(y, places, self._outputs, counts)
+        array = checks.targets(y, samples, steps if self._every_step else None, self._outputs, dtype, counts=counts)
         for name, check in (
             ("binary_crossentropy", checks.probabilities),
             ("categorical_crossentropy", checks.distributions),
         ):
             if name in self.names:
-                check(array, checks.counting(places, sample_weight, lengths))
+                check(array, counts)
         return array
 
     # ------------------------------------------------------------------------------------------ operations
@@ -135,6 +137,7 @@ class Columns:
         output = lowered.output
         fields |= {
             "outputs": self._outputs, "sequences": output.sequences,
+            "padding_first": output.sequences and output.padding_first,
             "input": output.buffer, "input_first": output.first, "input_moves": output.moves,
         }  # fmt: skip
         if wants_gradient:

@@ -45,6 +45,7 @@ class Signal(NamedTuple):
     first: int
     moves: bool
     sequences: bool
+    padding_first: bool
     gradient: Array | None
     whole: int
 
@@ -56,7 +57,7 @@ class Back(NamedTuple):
     backward: Operation | None
     gradients: Operation | None
     begin: Operation | None = None
-    reads_backwards: bool = False
+    pads_last: bool = True
     last_only: bool = False
 
 
@@ -70,6 +71,7 @@ class Lowering:
     activation : the operation that makes the outputs of what waits for the losses, and its record, or None
     input_gradient : (T, B, padded inputs), or None
     initial_gradients : for each cell (B, padded units) arrays, one or two, if wanted
+    merges : the records that are told whether rows have lengths, beside those of the states
     """
 
     def __init__(
@@ -86,13 +88,13 @@ class Lowering:
         self.activation: tuple[Operation, Array] | None = None
         self.initial_gradients: list[list[Array]] = []
         self.back: list[Back] = []
-        self.turns: list[Array] = []
+        self.merges: list[Array] = []
         self.ids: Array | None = inputs if network.takes_ids else None
         self.input_gradient: Array | None = None
         if training is not None and training.wants_inputs:
             self.input_gradient = self.zeros(plan.steps * rows * self.padded(network.input_size))
         size = network.input_size
-        self.signal = Signal(inputs, size, size, 0, False, True, self.input_gradient, EVERY)
+        self.signal = Signal(inputs, size, size, 0, False, True, False, self.input_gradient, EVERY)
         views = network.views(gradients) if self.trains else [{} for _ in network.layers]
         recurrent_places = [i for i, layer in enumerate(network.layers) if isinstance(layer, Recurrent)]
         last = max(i for i, layer in enumerate(network.layers) if not self._is_skipped(layer))
@@ -184,7 +186,7 @@ class Lowering:
         fields = self._signals() | {"output": output, "whole_d_output": whole}
         if gradient is not None:
             fields["d_output"] = gradient
-        return fields, Signal(output, size, stride, 0, False, sequences, gradient, whole)
+        return fields, Signal(output, size, stride, 0, False, sequences, self.signal.padding_first, gradient, whole)
 
     # ------------------------------------------------------------------------------------------ layers
 
@@ -244,17 +246,16 @@ class Lowering:
     def _recurrent(self, layer: Recurrent, stream: int) -> None:
         below, is_last = self.signal, self.is_last
         mode = layer.merge_mode if isinstance(layer, Bidirectional) else None
-        turns = mode is None and layer.return_sequences and layer.cells[0].reads_backwards
-        self.is_last = is_last and mode is None and not turns
+        self.is_last = is_last and mode is None and not layer.turns
         outputs = []
         for place, cell in enumerate(layer.cells):
             self.signal = below
-            outputs.append(self._cell(cell, stream + 2 * place, is_added_to=mode is None and not turns))
+            outputs.append(self._cell(cell, stream + 2 * place, is_added_to=mode is None and not layer.turns))
         self.ids = None
         self.signal, self.is_last = outputs[0], is_last
         if mode is not None:
             self._merge(mode, outputs[1])
-        elif turns:
+        elif layer.turns:
             self._turn()
 
     def _merge(self, mode: str, backward: Signal) -> None:
@@ -265,22 +266,27 @@ class Lowering:
         }  # fmt: skip
         if backward.gradient is not None:
             fields["d_backward"] = backward.gradient
-        spec = self.plan.spec(merging.MERGE, **fields)
+        spec = self.plan.spec(merging.MERGE, **fields, **self._padding())
+        self.merges.append(spec)
         self.plan.add("forward", merging.merge_forward, spec)
         self.back.append(Back(spec, merging.merge_backward, None))
         self.signal = output
 
     def _turn(self) -> None:
         fields, output = self._local(self.signal.size)
-        spec = self.plan.spec(merging.TURN, **fields, units=self.signal.size, lengths=self.lengths)
-        self.turns.append(spec)
+        spec = self.plan.spec(merging.TURN, **fields, units=self.signal.size, **self._padding())
+        self.merges.append(spec)
         self.plan.add("forward", merging.turn_forward, spec)
         self.back.append(Back(spec, merging.turn_backward, None))
-        self.signal = output
+        self.signal = output._replace(padding_first=not output.padding_first)
+
+    def _padding(self) -> dict[str, Any]:
+        """Fields that tell what is padding where the current signal is read."""
+        return {"lengths": self.lengths, "padding_first": self.signal.padding_first}
 
     def _cell(self, cell: Cell, stream: int, is_added_to: bool) -> Signal:
         """Add a recurrent direction and return its output, whose gradient the layer above adds to or writes whole."""
-        plan, layer, width = self.plan, cell.layer, self.padded(cell.layer.units)
+        plan, layer, width, below = self.plan, cell.layer, self.padded(cell.layer.units), self.signal
         fields: dict[str, Any] = {}
         if self.ids is not None:
             fields["ids"] = self.ids
@@ -298,7 +304,7 @@ class Lowering:
         if gradient is not None:
             fields |= {"d_output": gradient, "whole_d_output": whole} | buffers.errors()
         kernels, final = CELLS[layer.kind], buffers.final_place
-        spec = plan.spec(RECURRENT, **(self._signals() | buffers.settings() | fields))
+        spec = plan.spec(RECURRENT, **(self._signals() | buffers.settings() | self._padding() | fields))
         tapes = [fields["h"], fields["cell"]] if layer.state_arrays == 2 else [fields["h"]]
         self.states.append(State(tapes, layer.units, spec, final))
         plan.add("begin", recurrent_states.recurrent_begin, spec)
@@ -309,11 +315,13 @@ class Lowering:
             plan.add("pack", kernels.pack, spec)
         plan.add("forward", kernels.forward, spec)
         ways = (kernels.backward, kernels.gradients, recurrence.recurrent_begin_pass)
-        self.back.append(Back(spec, *ways, cell.reads_backwards, last_only=not layer.return_sequences))
+        pads_last = cell.reads_backwards == below.padding_first
+        self.back.append(Back(spec, *ways, pads_last, last_only=not layer.return_sequences))
         first = buffers.first_output if layer.return_sequences else final
         return Signal(
-            fields["h"], layer.units, width, first, not cell.reads_backwards, layer.return_sequences, gradient, whole
-        )
+            fields["h"], layer.units, width, first, not cell.reads_backwards, layer.return_sequences,
+            below.padding_first, gradient, whole,
+        )  # fmt: skip
 
     def _drop_inputs(self, rate: float, stream: int) -> None:
         """Drop a cell's inputs, the same at every step."""

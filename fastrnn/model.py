@@ -213,7 +213,9 @@ class Sequential:
         Parameters
         ----------
         x : (N, T, F) numbers, or (N, T) ids for a model that begins with Embedding or OneHot
-        lengths : (N,) whole numbers from 0 to T; later steps leave the state as it is
+        lengths : (N,) whole numbers from 0 to T; later steps are not read and leave the state as it is. What is shown
+            for them is Keras's: a layer that reads forwards repeats its last output, `Bidirectional` gives 0, and one
+            with ``go_backwards`` begins with T - length zeros
         initial_state : (N, H), or the pair (h, c) of them for an LSTM; a list of such entries for several recurrent
             layers, from the bottom up, forwards before backwards; None is zero
         return_state : also return the final state, in the form of ``initial_state``
@@ -240,11 +242,11 @@ class Sequential:
             repeated = lane.predict(np.asarray(x))
             if repeated is not None:
                 return repeated
-        x = self.check_input(x)
+        x, lengths = self.check_input(x, lengths)
         samples, steps = x.shape[:2]
         data = Data(
             x,
-            lengths=checks.row_lengths(lengths, samples, steps),
+            lengths=lengths,
             initial_state=checks.cell_states(initial_state, self.state_sizes, samples, self.dtype),
         )
         rows = min(samples, ROWS if batch_size is None else checks.positive_int("batch_size", batch_size))
@@ -313,14 +315,14 @@ class Sequential:
         Williams and Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent network
         trajectories. Chen, Xu, Zhang and Guestrin (2016), Training deep nets with sublinear memory cost.
         """
-        x = self.check_input(x)
+        x, lengths = self.check_input(x, lengths)
         samples, steps = x.shape[:2]
         columns = Columns(self.layers, (loss,))
         if not isinstance(wants, list | tuple):
             raise TypeError(f"wants is {wants!r}; expected a list, such as ['x', 'initial_state']")
         for name in wants:
             checks.one_of("wants", name, ("x", "initial_state"))
-        weights, lengths = checks.row_weights(sample_weight, samples), checks.row_lengths(lengths, samples, steps)
+        weights = checks.row_weights(sample_weight, samples)
         data = Data(
             x,
             columns.targets(y, samples, steps, self.dtype, weights, lengths),
@@ -363,17 +365,17 @@ class Sequential:
         """Whether the model answers at every step, and with how many outputs."""
         return output_form(self.layers)
 
-    def check_input(self, x: ArrayLike, name: str = "x") -> Array:
-        """Return x as the kernels read it: features (N, T, F) of the model's dtype, or ids (N, T) int64.
+    def check_input(self, x: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, NDArray[np.int64] | None]:
+        """Return x as the kernels read it, features (N, T, F) of the model's dtype or ids (N, T) int64, and lengths.
 
         Raises
         ------
         ValueError, TypeError
-            Another shape or type, NaN, infinity, ids outside the vocabulary.
+            Another shape or type; within the lengths NaN, infinity, ids outside the vocabulary.
         """
         if self._vocabulary is not None:
-            return checks.ids(x, self._vocabulary, name)
-        return checks.sequences(x, self.input_size, self.dtype, name)
+            return checks.ids(x, self._vocabulary, lengths=lengths)
+        return checks.sequences(x, self.input_size, self.dtype, lengths=lengths)
 
     def build_for(self, x: Array) -> None:
         """Make the weights for checked input."""

@@ -126,6 +126,11 @@ def output_form(layers: Sequence[Layer]) -> tuple[bool, int]:
     return every_step, layer_widths(layers, 0)[-1]
 
 
+def padding_first(layers: Sequence[Layer]) -> bool:
+    """Whether a padded row's outputs are its last ones: a layer has turned them, and none above it back."""
+    return sum(isinstance(layer, Recurrent) and layer.turns for layer in layers) % 2 == 1
+
+
 def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
     """Return the layers of a stack if the shapes meet.
 

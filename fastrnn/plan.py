@@ -194,8 +194,8 @@ class Plan:
             if layer.gradients is not None:
                 self.add("back", layer.gradients, layer.spec)
         self.meet("back")
-        backwards = any(layer.reads_backwards for layer in layers)
-        stage = [begin, back, len(operations), int(backwards), int(truncates), int(last_only), window]
+        pads_last = all(layer.pads_last for layer in layers)
+        stage = [begin, back, len(operations), int(pads_last), int(truncates), int(last_only), window]
         if len(self._tables) == 1:
             self._stages.append(stage)
 
@@ -358,8 +358,8 @@ class Plan:
         for lowered in self.lowered:
             for i, state in enumerate(lowered.states):
                 state.start(self.carry_state, initial[i] if initial else (), order, lengths != 0)
-            for turn in lowered.turns:
-                turn["has_lengths"] = lengths != 0
+            for merge in lowered.merges:
+                merge["has_lengths"] = lengths != 0
         self._places = places
 
     def _point_emits(self, samples: int, wants_states: bool) -> None:

@@ -144,12 +144,13 @@ class Trainer:
         ----------
         x : (N, T, F), or (N, T) ids for a model that begins with Embedding or OneHot
         y : (N, O), or (N, T, O) if the last recurrent layer returns sequences; classes (N,) or (N, T). Those of rows
-            without weight and of steps beyond the lengths may be anything finite
+            without weight and of steps beyond the lengths are not read. Where outputs begin with zeros for padding
+            (``go_backwards``), so do the targets
         epochs, batch_size : whole numbers from 1 up; the last minibatch of an epoch may be smaller
         validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)
         validation_split : share of the rows, taken from the end, that is held out, in [0, 1)
         sample_weight : (N,) weights; a minibatch in which nothing counts makes no update
-        lengths : (N,) whole numbers from 0 to T; a row of length 0 counts for nothing
+        lengths : (N,) whole numbers from 0 to T; steps beyond them are not read and count for nothing
         shuffle : a new order every epoch
         carry_state : rows are consecutive stretches of long sequences: row i of a minibatch goes on where row i of the
             one before ended; needs ``shuffle=False`` and a number of sequences that ``batch_size`` divides
@@ -326,9 +327,9 @@ class Trainer:
     def _data(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, lengths: ArrayLike | None) -> Data:
         """Check the data."""
         model = self.model
-        x = model.check_input(x)
+        x, lengths = model.check_input(x, lengths)
         samples, steps = x.shape[:2]
-        weights, lengths = checks.row_weights(sample_weight, samples), checks.row_lengths(lengths, samples, steps)
+        weights = checks.row_weights(sample_weight, samples)
         return Data(x, self._columns.targets(y, samples, steps, model.dtype, weights, lengths), weights, lengths)
 
     def _split(

@@ -109,15 +109,15 @@ class Update:
         fields = self._settings(optimizer)
         parts = self._parts if optimizer.leaves_unused_alone else self._whole
         counts = [self._most if part.columns else -(-part.size // optimizers.BLOCK) for part in parts]
-        sums = np.zeros(sum(counts))
+        norms = np.zeros(sum(counts))
         specs = []
         for part, first in zip(parts, np.cumsum([0, *counts]), strict=False):
-            places = {"sums": address(sums) + 8 * int(first), "all_sums": sums, "sum_count": len(sums)}
+            places = {"norms": address(norms) + 8 * int(first), "all_norms": norms, "norm_count": len(norms)}
             specs.append(plan.spec(optimizers.UPDATE, **self._fields(part, fields), **places))
         if plan.shards > 1:
             plan.add("change", optimizers.sum_shards, specs[0])
         for spec in specs if training.clip_norm is not None else []:
-            plan.add("change", optimizers.sum_squares, spec, meet=spec is specs[-1])
+            plan.add("change", optimizers.gradient_norms, spec, meet=spec is specs[-1])
         for spec in specs:
             plan.add("change", _RULES[type(optimizer)], spec, meet=spec is specs[-1])
 

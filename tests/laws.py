@@ -86,6 +86,14 @@ def each(function: Callable[[Array], Any], states: Any) -> Any:
     return function(states)
 
 
+def moved_to_end(array: Array, lengths: Array | None) -> Array:
+    """Return each row with the steps within its length at its end and 0 before them."""
+    moved = np.zeros_like(array)
+    for row, length in enumerate(np.full(len(array), array.shape[1]) if lengths is None else lengths):
+        moved[row, array.shape[1] - length :] = array[row, :length]
+    return moved
+
+
 def copy_of(model: fr.Sequential) -> fr.Sequential:
     """Return another model with the same layers and weights."""
     other = fr.Sequential(model.layers, input_size=model.input_size, dtype=model.dtype)

@@ -59,6 +59,27 @@ def test_ids_are_one_hot_vectors(first: str, kind: str, every_step: bool, dtype:
     assert_near(by_id.get_weights(), by_vector.get_weights(), scale=1.0)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("first", ["embedding", "one_hot"])
+def test_ids_beyond_the_lengths_are_never_read(first: str, kind: str) -> None:
+    """Whatever stands there, also what is no id: the same bits of outputs, losses, gradients and trained weights."""
+    lengths = np.arange(N) % (T + 1)
+    results = []
+    for garbage in (0, 3, -1, V, 10**12):
+        model, _, y = make_pair(first, kind, True, "float32")
+        x = np.where(np.arange(T) < lengths[:, None], make_ids(), garbage)
+        loss, gradients = model.gradients(x, y, lengths=lengths)
+        trainer = fr.Trainer(model, optimizer=fr.SGD(0.1, momentum=0.5), clip_norm=0.1)
+        trainer.fit(x, y, epochs=2, batch_size=4, lengths=lengths, verbose=0)
+        evaluated = trainer.evaluate(x, y, lengths=lengths)["loss"]
+        results.append(
+            [np.array([loss, evaluated]), *gradients.values(), *model.get_weights(), model.predict(x, lengths)]
+        )
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            assert_array_equal(a, b)
+
+
 @each_dtype
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("first", ["embedding", "one_hot"])
@@ -162,6 +183,11 @@ def with_id(value: int) -> Callable[[Array], Array]:
 REFUSED: dict[str, tuple[Callable[[fr.Sequential], Any], type[Exception] | tuple[type[Exception], ...], list[str]]] = {
     "too large": (of_ids(with_id(V)), ValueError, ["x has", str(V), "row 3", "step 2"]),
     "negative": (of_ids(with_id(-1)), ValueError, ["x has", "-1", "row 3", "step 2"]),
+    "negative within the length": (
+        lambda: make_pair("embedding", "lstm", False, "float32")[0].predict(with_id(-1), np.full(N, 3)),
+        ValueError,
+        ["x has -1", "row 3", "step 2"],
+    ),
     "features": (of_ids(lambda x: np.eye(V)[x]), (ValueError, TypeError), ["x has shape", "(N, T)"]),
     "one row": (of_ids(lambda x: x[0]), ValueError, ["x has shape (6,)", "(N, T)"]),
     "no steps": (of_ids(lambda x: x[:, :0]), ValueError, ["x has shape (11, 0)"]),

@@ -9,7 +9,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fastrnn as fr
-from tests.laws import DTYPES, FORWARDS, KINDS, Batch, assert_near, copy_of, each, flat, make_batch, make_states
+from tests.laws import (
+    DTYPES,
+    FORWARDS,
+    KINDS,
+    Batch,
+    assert_near,
+    copy_of,
+    each,
+    flat,
+    make_batch,
+    make_layer,
+    make_states,
+    moved_to_end,
+)
+from tests.refusals import changed
 
 pytestmark = pytest.mark.parametrize("dtype", DTYPES)
 all_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -158,6 +172,56 @@ def test_a_padded_row_is_the_row_by_itself(dtype: str, kind: str, every_step: bo
         alone, own_states = model.predict(x[one, :length], return_state=True)
         assert_near(alone, y[one, :length] if every_step else y[one])
         assert_near(own_states, each(lambda state, one=one: state[one], states))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "bidirectional", "backwards"])
+@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy", "categorical_crossentropy"])
+def test_numbers_beyond_the_lengths_and_in_rows_without_weight_are_not_read(dtype: str, kind: str, loss: str) -> None:
+    """NaN or infinity in x and y there is neither refused nor felt; within the lengths it is refused."""
+    model, x, y = make_batch(dtype, kind, units=(6,))
+    y = np.exp(y) / np.exp(y).sum(axis=-1, keepdims=True)
+    weights = np.ones(11)
+    weights[3] = 0.0
+    inside = np.arange(x.shape[1]) < RAGGED[:, None]
+    counts = moved_to_end(inside, RAGGED) if kind == "backwards" else inside.copy()
+    counts[3] = False
+    arguments = {"lengths": RAGGED, "sample_weight": weights}
+    wanted = model.gradients(x, y, loss, **arguments)
+    figures = fr.Trainer(model, loss).evaluate(x, y, **arguments)
+    for hole in (np.nan, np.inf):
+        holes_x, holes_y = np.where(inside[..., None], x, hole), np.where(counts[..., None], y, hole)
+        assert_near(model.gradients(holes_x, holes_y, loss, **arguments)[1], wanted[1])
+        assert fr.Trainer(model, loss).evaluate(holes_x, holes_y, **arguments) == figures
+        assert_array_equal(model.predict(holes_x, RAGGED), model.predict(x, RAGGED))
+        row, step = np.argwhere(inside)[-1]
+        with pytest.raises(ValueError, match=rf"x has (nan|inf) in row {row}"):
+            model.predict(changed(x, (row, step), hole), RAGGED)
+        row, step = np.argwhere(counts)[-1]
+        with pytest.raises(ValueError, match=rf"y has (nan|inf) in row {row}"):
+            model.gradients(x, changed(y, (row, step), hole), loss, **arguments)
+
+
+@forwards
+def test_what_a_layer_shows_at_padding(dtype: str, kind: str) -> None:
+    """As Keras: forwards the last output again, in both directions 0, backwards 0 before the first one computed."""
+    lengths = np.array([3, 0, 8, 5])
+    layers = {
+        "forwards": make_layer(kind, 5),
+        "both": fr.Bidirectional(make_layer(kind, 5)),
+        "backwards": make_layer(kind, 5, go_backwards=True),
+    }
+    rng = np.random.default_rng(0)
+    for name, layer in layers.items():
+        model = fr.Sequential([layer], input_size=3, dtype=dtype)
+        y = model.predict(rng.standard_normal((4, 8, 3)), lengths, make_states(model, 4))
+        for row, length in enumerate(lengths):
+            own = y[row, 8 - length :] if name == "backwards" else y[row, :length]
+            other = y[row, : 8 - length] if name == "backwards" else y[row, length:]
+            assert (own != 0.0).all()
+            if name != "forwards":
+                assert not other.any()
+            elif length:
+                assert_array_equal(other, np.broadcast_to(own[-1], other.shape))
 
 
 @forwards

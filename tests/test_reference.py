@@ -241,6 +241,8 @@ def test_clipping():
     norm = np.sqrt(9 + 0.25 + 16)
     assert_all_close(clip_norm(gradients_, 2.0), [g * 2.0 / (norm + 1e-6) for g in gradients_], rtol=1e-15)
     assert_all_close(clip_norm(gradients_, 6.0), gradients_, rtol=0)
+    assert_all_close(clip_norm([[3e200], [4e200]], 1.0), [[0.6], [0.8]], rtol=1e-15)
+    assert_all_close(clip_norm([[0.0], []], 1.0), [[0.0], []], rtol=0)
 
 
 def test_first_updates_by_hand():

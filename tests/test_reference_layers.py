@@ -8,6 +8,7 @@ from fastrnn.reference.bidirectional import merge_forward
 from fastrnn.reference.gru import gru_backward, gru_forward
 from fastrnn.reference.lstm import lstm_backward, lstm_forward
 from fastrnn.reference.model import gradients, online_gradients, predict
+from tests.laws import moved_to_end
 from tests.test_reference_gradients import assert_all_close, central_differences, weighted_loss
 
 CELLS = [
@@ -62,6 +63,11 @@ def reversed_rows(x, lengths):
     for n, length in enumerate(lengths):
         result[n, :length] = x[n, :length][::-1]
     return result
+
+
+def shows_padding_first(layers):
+    """Whether the outputs of a padded row are its last ones."""
+    return sum(layer.get("go_backwards", False) and layer.get("return_sequences", False) for layer in layers) % 2 == 1
 
 
 def sigmoid(a):
@@ -192,8 +198,10 @@ def test_full_gradients(rng, name):
     def value():
         if dropout:
             return gradients(layers, weights, x, y, "mse", row_weight, LENGTHS, states, dropout=dropout).loss
-        output = predict(layers, weights, x, LENGTHS, states)[0]
-        return weighted_loss("mse", output, y, row_weight, np.array(LENGTHS))
+        output, target = predict(layers, weights, x, LENGTHS, states)[0], y
+        if sequences and shows_padding_first(layers):
+            output, target = output[:, ::-1], target[:, ::-1]
+        return weighted_loss("mse", output, target, row_weight, np.array(LENGTHS))
 
     result = gradients(layers, weights, x, y, "mse", row_weight, LENGTHS, states, dropout=dropout)
     assert_allclose(result.loss, value(), rtol=1e-13)
@@ -221,17 +229,21 @@ def test_a_batch_is_its_rows_without_their_padding(rng, name):
     states, lengths, sample_weight = make_states(rng, layers, 3), np.array([5, 3, 1]), np.array([1.0, 2.0, 0.5])
     sequences = predict(layers, weights, x)[0].ndim == 3
     y = rng.standard_normal((3, 5, outputs) if sequences else (3, outputs))
-    for n, length in enumerate(lengths):
-        if not ids:
-            x[n, length:] = np.nan
-        if sequences:
-            y[n, length:] = np.nan
+    steps = np.arange(5)
+    if not ids:
+        x[steps >= lengths[:, None]] = np.nan
+    own_targets = y.copy()
+    if sequences and shows_padding_first(layers):
+        y = moved_to_end(y, lengths)
+        y[steps[::-1] >= lengths[:, None]] = np.nan
+    elif sequences:
+        y[steps >= lengths[:, None]] = np.nan
     batch = gradients(layers, weights, x, y, "mse", sample_weight, lengths, states)
     shares = sample_weight * lengths if sequences else sample_weight
     shares = shares / shares.sum()
     d_weights = [np.zeros_like(weight) for weight in weights]
     for n, length in enumerate(lengths):
-        target = y[n : n + 1, :length] if sequences else y[n : n + 1]
+        target = own_targets[n : n + 1, :length] if sequences else y[n : n + 1]
         own = [state[..., n : n + 1, :] for state in states]
         row = gradients(layers, weights, x[n : n + 1, :length], target, initial_state=own)
         d_weights = [total + shares[n] * d for total, d in zip(d_weights, row.weights, strict=True)]
@@ -249,17 +261,18 @@ def test_a_batch_is_its_rows_without_their_padding(rng, name):
 @pytest.mark.parametrize("sequences", [False, True])
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_reading_backwards_is_reading_reversed_rows(rng, cell, sequences):
-    layers = [{**cell, "return_sequences": sequences}, DENSE]
-    back = [{**layers[0], "go_backwards": True}, DENSE]
+    layers = [{**cell, "return_sequences": sequences}]
+    back = [{**layers[0], "go_backwards": True}]
     weights, outputs = make_weights(rng, layers, 2)
     x, states, lengths = rng.standard_normal((3, 5, 2)), make_states(rng, layers, 3), [5, 3, 0]
     y = rng.standard_normal((3, 5, outputs) if sequences else (3, outputs))
     turned = reversed_rows(x, lengths)
-    for left, right in zip(
-        predict(back, weights, x, lengths, states), predict(layers, weights, turned, lengths, states), strict=True
-    ):
-        assert_array_equal(left, right)
-    actual = gradients(back, weights, x, y, lengths=lengths, initial_state=states)
+    shown, (state,) = predict(back, weights, x, lengths, states)
+    expected, (last,) = predict(layers, weights, turned, lengths, states)
+    assert_array_equal(shown, moved_to_end(expected, lengths) if sequences else expected)
+    assert_array_equal(state, last)
+    target = moved_to_end(y, lengths) if sequences else y
+    actual = gradients(back, weights, x, target, lengths=lengths, initial_state=states)
     desired = gradients(layers, weights, turned, y, lengths=lengths, initial_state=states)
     assert_allclose(actual.x, reversed_rows(desired.x, lengths), rtol=1e-12)
     assert_all_close([*actual.weights, *actual.initial_state], [*desired.weights, *desired.initial_state])
@@ -274,11 +287,9 @@ def test_a_bidirectional_layer_is_two_layers_aligned_in_time(rng, cell):
     a, final_a = predict([one], weights[:3], x, lengths, states[:1])
     b, final_b = predict([{**one, "go_backwards": True}], weights[3:], x, lengths, states[1:])
     y, final = predict(layers, weights, x, lengths, states)
-    b = reversed_rows(b, lengths)
-    for n, length in enumerate(lengths):
-        # Before its row's last step, the backward half has its initial state.
-        b[n, length:] = states[1][0][n] if cell["kind"] == "lstm" else states[1][n]
-    assert_array_equal(y, np.concatenate([a, b], axis=-1))
+    both = np.concatenate([a, b[:, ::-1]], axis=-1)
+    both[np.arange(5) >= np.array(lengths)[:, None]] = 0.0
+    assert_array_equal(y, both)
     for left, right in zip(final, [*final_a, *final_b], strict=True):
         assert_array_equal(left, right)
     last = [{**BIDIRECTIONAL, "layer": {**one, "return_sequences": False}}]
@@ -346,10 +357,10 @@ def test_the_halves_of_a_sum_truncate_each_by_itself(rng, cell, tbptt):
         [7, 4],
     )
     a, _ = predict([one], weights[:3], x, lengths, states[:1])
-    b = reversed_rows(predict([back], weights[3:], x, lengths, states[1:])[0], lengths)
+    b = predict([back], weights[3:], x, lengths, states[1:])[0][:, ::-1]
     both = gradients(layers, weights, x, y, "mse", None, lengths, states, tbptt)
     first = gradients([one], weights[:3], x, y - b, "mse", None, lengths, states[:1], tbptt)
-    second = gradients([back], weights[3:], x, reversed_rows(y - a, lengths), "mse", None, lengths, states[1:], tbptt)
+    second = gradients([back], weights[3:], x, (y - a)[:, ::-1], "mse", None, lengths, states[1:], tbptt)
     assert_all_close(both.weights, [*first.weights, *second.weights])
     assert_all_close(both.initial_state, [*first.initial_state, *second.initial_state])
     assert_allclose(both.x, first.x + second.x, rtol=1e-10, atol=1e-15)
@@ -364,7 +375,7 @@ def test_windows_of_a_padded_row_read_backwards_by_hand():
     for t in (2, 1, 0):
         h.append(x[t] * w + u * h[-1])
     y, final = predict(layers, weights, x[None, :, None], [3], [[[0.3]]])
-    assert_allclose(y[0, :, 0], [h[1], h[2], h[3], h[3], h[3]], rtol=1e-15)
+    assert_allclose(y[0, :, 0], [0.0, 0.0, h[1], h[2], h[3]], rtol=1e-15)
     assert_allclose(final[0], [[h[3]]], rtol=1e-15)
     e = 2.0 * np.array(h[1:]) / 3.0
     target = np.zeros((1, 5, 1))

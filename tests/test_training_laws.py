@@ -303,3 +303,24 @@ def test_a_minibatch_in_which_nothing_counts_makes_no_update(update: str, dtype:
     assert trainer._plan.updates == 2
     for a, b in zip(model.get_weights(), before, strict=True):
         assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("first", ["features", "embedding"])
+@pytest.mark.parametrize("power", [0.51, 0.97])
+def test_the_norm_is_right_wherever_the_gradients_are_finite(dtype: str, power: float, first: str) -> None:
+    """Also where their squares overflow: the update has the length of the clip, in the direction of the gradients."""
+    size = float(np.finfo(dtype).max) ** power
+    layers = [*([fr.Embedding(5, 3)] if first == "embedding" else []), fr.SimpleRNN(4), fr.Dense(2)]
+    model = fr.Sequential(layers, input_size=5 if first == "embedding" else 3, dtype=dtype)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 5, (6, 4)) if first == "embedding" else rng.standard_normal((6, 4, 3))
+    y = size * rng.uniform(0.5, 1.0, (6, 2))
+    _, gradients = model.gradients(x, y)
+    flat = np.concatenate([(g / size).ravel() for g in gradients.values()]).astype(np.float64)
+    assert np.isfinite(flat).all()
+    before = np.concatenate([w.ravel() for w in model.get_weights()]).astype(np.float64)
+    fr.Trainer(model, optimizer=fr.SGD(1.0), clip_norm=0.5).fit(x, y, epochs=1, batch_size=6, verbose=0)
+    step = before - np.concatenate([w.ravel() for w in model.get_weights()])
+    np.testing.assert_allclose(
+        step, 0.5 * flat / np.linalg.norm(flat), rtol=0, atol=1e-6 if dtype == "float32" else 1e-12
+    )

@@ -38,10 +38,10 @@ of ``segment``: if there are several, each is run twice, for the states between 
 ``packs`` says for which minibatches the weights are laid out.
 """
 
-STAGE_FIELDS = ("begin", "back", "done", "reads_backwards", "truncates", "last_only", "window")
+STAGE_FIELDS = ("begin", "back", "done", "pads_last", "truncates", "last_only", "window")
 """A stage of the way back: layers that go through each window of ``window`` steps together, ``begin`` to ``back``
-before a pass, ``back`` to ``done`` for each of its windows. A stage that ``reads_backwards`` counts steps from the end
-of the input. ``last_only``: only the last step's error enters."""
+before a pass, ``back`` to ``done`` for each of its windows. A stage counts steps in the order of its layers;
+``pads_last``: padding comes last in it, so that a row ends early. ``last_only``: only the last step's error enters."""
 _STAGE_WORDS = 7
 NEVER, FIRST, EACH = 0, 1, 2
 """For which minibatches of a job the weights are laid out."""
@@ -88,7 +88,7 @@ def _back_pass(j, c, call, table, stage, errors_from, end, k2):
     Williams and Peng 1990, BPTT(h; h'). A row that ends before ``end`` counts its ``k2`` steps from its own end.
     """
     c.errors_from, c.pass_end, c.depth, c.last = errors_from, end, k2, end
-    ends = min(end, int(doubles_at(j.totals)[SHORTEST])) if _field(j, stage, 3) == 0 else end
+    ends = min(end, int(doubles_at(j.totals)[SHORTEST])) if _field(j, stage, 3) != 0 else end
     c.pass_first = max(0, ends - k2)
     _run(table, _field(j, stage, 0), _field(j, stage, 1), call, j.barrier, c.threads)
     _windows(

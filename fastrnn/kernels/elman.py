@@ -12,11 +12,11 @@ from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at, operation
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.recurrence import hold, mask_carry, run_backward, run_forward, state_read
-from fastrnn.kernels.recurrent import RECURRENT, d_z_place, is_held, place_after, synchronise, takes_part
+from fastrnn.kernels.recurrent import RECURRENT, d_z_place, place_after, synchronise, takes_part
 from fastrnn.kernels.recurrent_products import carry_back, gate_products, joined_gates
 from fastrnn.kernels.row import call_row_product
 from fastrnn.kernels.rows import fill, padded_width
-from fastrnn.kernels.signals import rows_at
+from fastrnn.kernels.signals import is_held, rows_at
 from fastrnn.kernels.vector import lanes, load, offset, splat, store
 
 

@@ -18,7 +18,6 @@ from fastrnn.kernels.recurrent import (
     RECURRENT,
     d_z_place,
     gate_rows,
-    is_held,
     place_after,
     place_before,
     synchronise,
@@ -34,7 +33,7 @@ from fastrnn.kernels.recurrent_gradients import (
 )
 from fastrnn.kernels.recurrent_products import carry_back, gate_products, pack_back, pack_gates, pack_kernel
 from fastrnn.kernels.rows import add_column_sums, copy_numbers, padded_width, put
-from fastrnn.kernels.signals import rows_at
+from fastrnn.kernels.signals import is_held, rows_at
 from fastrnn.kernels.vector import fields, lanes, load, offset, splat, store
 
 

@@ -1,10 +1,10 @@
 """Losses and metrics: sums over rows and steps, and the gradient of the weighted mean.
 
-Each operation computes a column: the loss, or a metric. A row's step counts if it is shorter than the row's length;
-without a step of its own (loss on the last output) a row counts unless its length is 0. A column's ``row_totals`` add
-``weight * loss`` over the places that count. The gradient, which the first column writes, is divided by the minibatch's
-total weight, so that it is the gradient of the weighted mean; it is 0 at places that do not count, whose targets are
-not read. Where no gradient is wanted, a cross-entropy writes it to the thread's scratch memory.
+Each operation computes a column: the loss, or a metric. A row's step counts if it is no padding; without a step of its
+own (loss on the last output) a row counts unless its length is 0. A column's ``row_totals`` add ``weight * loss`` over
+the places that count. The gradient, which the first column writes, is divided by the minibatch's total weight, so that
+it is the gradient of the weighted mean; it is 0 at places that do not count, whose targets are not read. Where no
+gradient is wanted, a cross-entropy writes it to the thread's scratch memory.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _BLOCK = 32
 """Vectors whose ``1 + e**-|x|``, at most 2, are multiplied without overflow."""
 
 LOSS = record(
-    "outputs capacity steps sequences column code of_logits y order batch_lengths batch_weight row_totals totals "
-    "input input_first input_moves d_output wants_gradient",
+    "outputs capacity steps sequences padding_first column code of_logits y order batch_lengths batch_weight "
+    "row_totals totals input input_first input_moves d_output wants_gradient",
     "threshold",
 )
 """``y`` targets (N, S, O), or (N, S) int64 if they are SPARSE; ``input`` the model's output, as in
@@ -64,7 +64,9 @@ def _first_target(s, c, row):
 @helper
 def _weight_and_gradient(real, s, c, row, t, width):
     """The weight of a row's step and the rows of its gradient, scratch where none is wanted; 0 if it does not count."""
-    weight = doubles_at(s.batch_weight)[row] if t < integers_at(s.batch_lengths)[row] else 0.0
+    length = integers_at(s.batch_lengths)[row]
+    counts = t < length if s.padding_first == 0 else t >= s.steps - length
+    weight = doubles_at(s.batch_weight)[row] if counts else 0.0
     d_output = at(c.scratch, real)
     if s.wants_gradient != 0:
         d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
@@ -254,7 +256,9 @@ def accuracy(real, call, spec):
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
         weight = doubles_at(s.batch_weight)[row]
         first_target = _first_target(s, c, row)
-        for t in range(first, min(last, integers_at(s.batch_lengths)[row]) if weight != 0.0 else first):
+        length = integers_at(s.batch_lengths)[row] if weight != 0.0 else 0
+        begin = max(first, s.steps - length) if s.padding_first != 0 else first
+        for t in range(begin, last if s.padding_first != 0 else min(last, length)):
             output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
             target = first_target + t
             right = 0.0

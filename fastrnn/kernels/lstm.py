@@ -17,7 +17,6 @@ from fastrnn.kernels.recurrent import (
     cell_rows,
     d_z_place,
     gate_rows,
-    is_held,
     place_after,
     place_before,
     synchronise,
@@ -25,7 +24,7 @@ from fastrnn.kernels.recurrent import (
 )
 from fastrnn.kernels.recurrent_products import carry_back, gate_products, joined_gates
 from fastrnn.kernels.rows import padded_width, put
-from fastrnn.kernels.signals import rows_at
+from fastrnn.kernels.signals import is_held, rows_at
 from fastrnn.kernels.vector import lanes, load, offset, splat, store
 
 GATES = 4

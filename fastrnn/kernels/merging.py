@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from numba import njit
 
+from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import operation, record, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.rows import copy_numbers, fill, padded_width
-from fastrnn.kernels.signals import SIGNALS, d_output_place, error_steps, input_place, output_place, own_steps, rows_at
-from fastrnn.kernels.vector import fields, integers_at, lanes, load, offset, splat, store
+from fastrnn.kernels.signals import (
+    SIGNALS,
+    d_output_place,
+    error_steps,
+    input_place,
+    is_held,
+    output_place,
+    own_steps,
+    rows_at,
+)
+from fastrnn.kernels.vector import fields, lanes, load, offset, splat, store
 
-MERGE = record(SIGNALS + "units mode backward backward_first d_backward")
+MERGE = record(SIGNALS + "units mode backward backward_first d_backward lengths has_lengths padding_first")
 """``input`` is the output of the forward direction (``units``), ``backward`` from ``backward_first`` on that of the
 other."""
 MODES = {"concat": 0, "sum": 1, "mul": 2, "ave": 3}
@@ -20,7 +30,7 @@ _CONCAT, _SUM, _MUL, _AVE = 0, 1, 2, 3
 @operation(MERGE)
 @njit
 def merge_forward(real, call, spec):
-    """Both directions side by side, or their sum, product or mean."""
+    """Both directions side by side, or their sum, product or mean; 0 beyond a row's length."""
     s, c = fields(spec), fields(call)
     width = padded_width(s.units, real)
     across = padded_width(2 * s.units, real) if s.mode == _CONCAT else width
@@ -30,6 +40,9 @@ def merge_forward(real, call, spec):
             one = rows_at(s.input, real, c, input_place(s, c, t), row, width)
             other = rows_at(s.backward, real, c, s.backward_first + t, row, width)
             out = rows_at(s.output, real, c, output_place(s, c, t), row, across)
+            if s.sequences != 0 and is_held(s, t, row):
+                fill(out, across, splat(real, 0.0))
+                continue
             if s.mode == _CONCAT:
                 copy_numbers(one, out, s.units)
                 copy_numbers(other, offset(out, s.units), s.units)
@@ -52,6 +65,10 @@ def merge_backward(real, call, spec):
             d_output = rows_at(s.d_output, real, c, d_output_place(s, c, t), row, across)
             d_one = rows_at(s.d_input, real, c, d_output_place(s, c, t), row, width)
             d_other = rows_at(s.d_backward, real, c, d_output_place(s, c, t), row, width)
+            if s.sequences != 0 and is_held(s, t, row):
+                fill(d_one, width, splat(real, 0.0))
+                fill(d_other, width, splat(real, 0.0))
+                continue
             if s.mode == _CONCAT:
                 copy_numbers(d_output, d_one, s.units)
                 copy_numbers(offset(d_output, s.units), d_other, s.units)
@@ -66,33 +83,40 @@ def merge_backward(real, call, spec):
                 store(d_other, j, d * load(one, j) if s.mode == _MUL else d)
 
 
-TURN = record(SIGNALS + "units lengths has_lengths")
+TURN = record(SIGNALS + "units lengths has_lengths padding_first")
 
 
 @operation(TURN)
 @njit
 def turn_forward(real, call, spec):
-    """Outputs of a layer that reads backwards, in the order it computed them, each row within its own length."""
+    """Outputs of a layer that reads backwards, in the order it computed them; 0 before a row's last step is read."""
     s, c = fields(spec), fields(call)
     width = padded_width(s.units, real)
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
-        length = integers_at(s.lengths)[row] if s.has_lengths != 0 else s.steps
         for t in range(s.steps):
-            source = rows_at(s.input, real, c, input_place(s, c, max(0, length - 1 - t)), row, width)
-            copy_numbers(source, rows_at(s.output, real, c, t, row, width), s.units)
+            target = rows_at(s.output, real, c, s.steps - 1 - t, row, width)
+            if _is_before(s, t, row):
+                fill(target, width, splat(real, 0.0))
+            else:
+                copy_numbers(rows_at(s.input, real, c, input_place(s, c, t), row, width), target, s.units)
 
 
 @operation(TURN)
 @njit
 def turn_backward(real, call, spec):
-    """Hand each output's error back to the step that computed it; past a row's length there is none."""
+    """Hand each output's error back to the step that computed it."""
     s, c = fields(spec), fields(call)
     width = padded_width(s.units, real)
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
-        length = integers_at(s.lengths)[row] if s.has_lengths != 0 else s.steps
         for t in range(s.steps):
             target = rows_at(s.d_input, real, c, t, row, width)
-            if t < length:
-                copy_numbers(rows_at(s.d_output, real, c, length - 1 - t, row, width), target, s.units)
-            else:
+            if _is_before(s, t, row):
                 fill(target, width, splat(real, 0.0))
+            else:
+                copy_numbers(rows_at(s.d_output, real, c, s.steps - 1 - t, row, width), target, s.units)
+
+
+@helper
+def _is_before(s, t, row):
+    """Whether ``t`` is padding that a layer that reads backwards meets before the row's own steps."""
+    return s.padding_first == 0 and is_held(s, t, row)

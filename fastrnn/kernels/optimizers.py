@@ -8,6 +8,7 @@ another. Formulas are PyTorch's.
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from fastrnn.kernels.helper import helper
@@ -36,10 +37,13 @@ from fastrnn.kernels.vector import (
 BLOCK = 4096
 
 UPDATE = record(
-    "count columns rows row_count most_rows parameters gradients first_state second_state sums all_sums sum_count "
+    "count columns rows row_count most_rows parameters gradients first_state second_state norms all_norms norm_count "
     "shards nesterov clips_value clips_norm",
     "learning_rate momentum weight_decay beta_1 beta_2 rho epsilon clip_value clip_norm",
 )
+
+_HUGE = 2.0**540
+"""Norms of float64 divided by this have squares that do not overflow, nor does their sum."""
 
 
 @helper
@@ -102,8 +106,8 @@ def sum_shards(real, call, spec):
 
 @operation(UPDATE)
 @njit
-def sum_squares(real, call, spec):
-    """Sum of squares of the (element-clipped) gradients, piece by piece: the total does not depend on the threads."""
+def gradient_norms(real, call, spec):
+    """The norm of the (element-clipped) gradients, piece by piece: the whole norm does not depend on the threads."""
     s, c = fields(spec), fields(call)
     gradients = at(s.gradients, real)
     limit = real_of(real, s.clip_value)
@@ -117,21 +121,43 @@ def sum_squares(real, call, spec):
             if stop - i < lanes(real):
                 g = first_lanes(g, zero, stop - i)
             total = fma(g, g, total)
-        doubles_at(s.sums)[piece] = sum_lanes(total)
+        square = float(sum_lanes(total))
+        doubles_at(s.norms)[piece] = square**0.5 if square < np.inf else _large_norm(s, gradients, start, stop)
     if s.rows != 0 and c.thread == c.threads - 1:
         for piece in range(last, s.most_rows):
-            doubles_at(s.sums)[piece] = 0.0
+            doubles_at(s.norms)[piece] = 0.0
+
+
+@helper
+def _large_norm(s, gradients, start, stop):
+    """The norm of numbers whose squares overflow: they are scaled by the largest, which may itself be infinite."""
+    limit = s.clip_value if s.clips_value != 0 else np.inf
+    largest, total = 0.0, 0.0
+    for i in range(start, stop):
+        largest = max(largest, min(abs(float(gradients[i])), limit))
+    if largest == np.inf:
+        return largest
+    for i in range(start, stop):
+        ratio = min(abs(float(gradients[i])), limit) / largest
+        total += ratio * ratio
+    return largest * total**0.5
 
 
 @helper
 def _norm_factor(s):
-    """``min(1, clip_norm / (norm + 1e-6))`` from the sums of all pieces, added in order."""
+    """``min(1, clip_norm / (norm + 1e-6))`` from the norms of all pieces, their squares added in order."""
     if s.clips_norm == 0:
         return 1.0
-    total = 0.0
-    for piece in range(s.sum_count):
-        total += doubles_at(s.all_sums)[piece]
-    factor = s.clip_norm / (total**0.5 + 1e-6)
+    total, scale = 0.0, 1.0
+    for piece in range(s.norm_count):
+        norm = doubles_at(s.all_norms)[piece]
+        total += norm * norm
+    if total == np.inf:
+        total, scale = 0.0, _HUGE
+        for piece in range(s.norm_count):
+            norm = doubles_at(s.all_norms)[piece] / scale
+            total += norm * norm
+    factor = s.clip_norm / (total**0.5 * scale + 1e-6)
     return 1.0 if factor > 1.0 else factor
 
 

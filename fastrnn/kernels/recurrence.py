@@ -11,15 +11,15 @@ from fastrnn.kernels.recurrent import (
     RECURRENT,
     earliest_step,
     gate_rows,
-    is_held,
     own_part,
     place_after,
     place_before,
     synchronise,
+    time_of,
 )
 from fastrnn.kernels.recurrent_products import read_inputs
 from fastrnn.kernels.rows import add, copy, fill, padded_width
-from fastrnn.kernels.signals import d_input_place, d_output_place, rows_at
+from fastrnn.kernels.signals import d_input_place, d_output_place, is_held, rows_at
 from fastrnn.kernels.vector import fields, lanes, load, offset, splat, store
 
 STEP_ROWS = 128
@@ -79,15 +79,9 @@ def recurrent_begin_pass(real, call, spec):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
     zero = splat(real, 0.0)
-    fill(rows_at(s.carry, real, c, _half(s, _time(s, c.last - 1)), low, width), (high - low) * width, zero)
+    fill(rows_at(s.carry, real, c, _half(s, time_of(s, c.last - 1)), low, width), (high - low) * width, zero)
     if s.carry_cell != 0:
         fill(at(s.carry_cell, real, low * width), (high - low) * width, zero)
-
-
-@helper
-def _time(s, place):
-    """The step of the input that the layer takes at ``place`` in its own order."""
-    return place if s.reads_backwards == 0 else s.steps - 1 - place
 
 
 @helper
@@ -109,7 +103,7 @@ def run_backward(step, real, call, spec):
     if rows == 0 or window >= c.last:
         return
     for place in range(c.last - 1, window - 1, -1):
-        t = _time(s, place)
+        t = time_of(s, place)
         carry = rows_at(s.carry, real, c, _half(s, t), low, width)
         earlier = rows_at(s.carry, real, c, 1 - _half(s, t), low, width)
         has_error = (place >= c.errors_from or s.is_top == 0) and (s.return_sequences != 0 or place == s.steps - 1)

@@ -19,7 +19,8 @@ buffer                 shape                 content
 
 A layer that reads forwards finds the state before step t at place t of its tapes, the one after it at t + 1; a layer
 that reads backwards the other way round. The driver counts steps in the order of the layer, ``[first, last)``; here
-``t`` is always a step of the input. A step ``t >= lengths[row]`` leaves the row's state as it is.
+``t`` is always a step of the input. A step beyond the row's length leaves its state as it is; such padding stands
+behind the row's steps or, above a layer that has turned them, before them (``padding_first``).
 
 Threads share out the rows or, where ``splits_units``, the units: then each multiplies by its own columns of the weights
 and all meet once a step. Rows past the last whole ``ROW_UNIT`` go one by one, whichever thread has them.
@@ -31,13 +32,13 @@ from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import meet, record, share
 from fastrnn.kernels.product import ROW_UNIT
 from fastrnn.kernels.rows import padded_width
-from fastrnn.kernels.signals import SIGNALS, rows_at
+from fastrnn.kernels.signals import SIGNALS, is_held, rows_at
 from fastrnn.kernels.vector import integers_at, lanes
 
 RECURRENT = record(
     SIGNALS
-    + "units gates activation recurrent_activation use_bias reset_after has_lengths reads_backwards splits_units "
-    "return_sequences start initial initial_cell final_place wants_d_initial lengths order ids id_scale "
+    + "units gates activation recurrent_activation use_bias reset_after has_lengths padding_first reads_backwards "
+    "splits_units return_sequences start initial initial_cell final_place wants_d_initial lengths order ids id_scale "
     "h cell z z_stride z_first keeps masked mask pulled d_z d_stride carry carry_cell d_initial d_initial_cell "
     "kernel recurrent_kernel bias d_kernel d_recurrent_kernel d_bias packed_kernel packed_recurrent packed_bias "
     "packed_recurrent_bias packed_kernel_back packed_recurrent_back packed_joined segment stored stored_cell"
@@ -86,20 +87,22 @@ def synchronise(s, c):
 
 
 @helper
-def is_held(s, t, row):
-    """Whether ``row`` does not take step ``t``."""
-    return s.has_lengths != 0 and t >= integers_at(s.lengths)[row]
-
-
-@helper
 def takes_part(s, c, t, row):
     """Whether step ``t`` of ``row`` belongs to this backward pass: a row that ends early counts from its own end."""
     if s.has_lengths == 0:
         return True
-    length = integers_at(s.lengths)[row]
-    if s.reads_backwards != 0:
-        return t < length
-    return t < length and t >= min(c.pass_end, length) - c.depth
+    if is_held(s, t, row):
+        return False
+    end = c.pass_end
+    if s.reads_backwards == s.padding_first:
+        end = min(end, integers_at(s.lengths)[row])
+    return time_of(s, t) >= end - c.depth
+
+
+@helper
+def time_of(s, place):
+    """The step of the input that the layer takes at ``place`` in its own order, and the other way round."""
+    return place if s.reads_backwards == 0 else s.steps - 1 - place
 
 
 @helper

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fastrnn.kernels.helper import helper
 from fastrnn.kernels.operation import at
+from fastrnn.kernels.vector import integers_at
 
 SIGNALS = (
     "steps sequences is_top pack product joined_product row_product gram nothing trains wants_d_input input input_size "
@@ -63,6 +64,18 @@ def own_steps(s, first, last):
 def error_steps(s, c):
     """The layer's own steps of the window whose errors enter the pass."""
     return own_steps(s, max(c.first, c.errors_from if s.is_top != 0 else c.pass_first), c.last)
+
+
+@helper
+def is_held(s, t, row):
+    """Whether step ``t`` of ``row`` is padding: it stands behind the row's steps or, if ``padding_first``, before them.
+
+    For records with the fields ``has_lengths``, ``lengths`` (B) and ``padding_first``.
+    """
+    if s.has_lengths == 0:
+        return False
+    length = integers_at(s.lengths)[row]
+    return t >= length if s.padding_first == 0 else t < s.steps - length
 
 
 @helper

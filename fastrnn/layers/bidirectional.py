@@ -14,8 +14,8 @@ MERGE_MODES = ("concat", "sum", "mul", "ave")
 class Bidirectional(Recurrent, frozen=True):
     """Two copies of a recurrent layer, one of which reads from the last step to the first, and their outputs merged.
 
-    The outputs of a step are those of the states after both have read it; the last state of the backward copy is that
-    after step 0.
+    The outputs of a step are those of the states after both have read it, and 0 beyond a row's length; the last state
+    of the backward copy is that after step 0.
 
     Weights: those of the forward copy, then those of the backward one, each drawn on its own: ``forward.kernel``, ...,
     ``backward.bias``.

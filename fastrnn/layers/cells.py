@@ -38,6 +38,11 @@ class Recurrent(Layer, frozen=True):
         """Whether the output is one a step (N, T, O) rather than one a sequence (N, O)."""
         raise NotImplementedError
 
+    @property
+    def turns(self) -> bool:
+        """Whether the outputs come from the input's last step to its first."""
+        return False
+
 
 class _Options(Weighted, Recurrent, frozen=True, kw_only=True):
     """The options of a recurrent layer of one direction; apart because these are given by name only."""
@@ -77,6 +82,10 @@ class Unidirectional(_Options, frozen=True):
         return self.units
 
     @property
+    def turns(self) -> bool:
+        return self.go_backwards and self.return_sequences
+
+    @property
     def cells(self) -> list[Cell]:
         return [Cell("", self, self.go_backwards)]
 
@@ -105,7 +114,9 @@ class SimpleRNN(Unidirectional, frozen=True):
     activation : f, one of tanh, sigmoid, relu, linear; None is linear
     use_bias : whether there is a bias
     return_sequences : False gives the last state (N, H), True every state (N, T, H)
-    go_backwards : run from the last step to the first; the states come in the order of computing
+    go_backwards : run from the last step to the first; the states come in the order of computing: that of step t
+        stands at T - 1 - t, and those of steps beyond a row's length, which come first, are 0. Layers above read the
+        others
     dropout, recurrent_dropout : share of x[t], and of h[t-1] in the recurrent product, that is dropped in training,
         the same elements at every step of a sequence; from 0, and below 1
     kernel_initializer, recurrent_initializer, bias_initializer

@@ -21,6 +21,8 @@ def clip_norm(gradients: Sequence[ArrayLike], c: float) -> list[Array]:
     Pascanu, Mikolov, Bengio (2013), On the difficulty of training recurrent neural networks, Algorithm 1.
     """
     arrays = float64(*gradients)
-    norm = np.sqrt(sum(np.sum(gradient**2) for gradient in arrays))
+    largest = max((float(np.max(np.abs(gradient), initial=0.0)) for gradient in arrays), default=0.0) or 1.0
+    # Scaled by the largest, so that no square overflows.
+    norm = largest * np.sqrt(sum(np.sum((gradient / largest) ** 2) for gradient in arrays))
     scale = min(1.0, c / (norm + 1e-6))
     return [scale * gradient for gradient in arrays]

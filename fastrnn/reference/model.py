@@ -34,6 +34,7 @@ from fastrnn.reference.recurrent import (
     recurrent_backward,
     recurrent_forward,
     state_after,
+    turns,
 )
 from fastrnn.reference.tbptt import Truncation, tbptt_depths, tbptt_pieces
 
@@ -72,7 +73,8 @@ def predict(
     ----------
     layers, weights : as the head of this file says
     x : (N, T, I), or ids (N, T)
-    lengths : (N,) int, or None: every step counts
+    lengths : (N,) int, or None: every step counts. Above a layer that gives its outputs backwards a row's padding
+        stands before its steps
     initial_state : one entry a cell, or None: zeros
     """
     x = _start(layers, x)
@@ -113,6 +115,8 @@ def gradients(
     counts = counted_steps(lengths, rows, steps)
     tape = _forward(layers, weights, x, counts, _states(layers, initial_state), dropout)
     shares = loss_shares(tape.outputs[-1].shape[:-1], sample_weight, lengths)
+    if shares.ndim == 2 and sum(turns(layer) for layer in layers) % 2:
+        shares = shares[:, ::-1]
     k1, k2 = tbptt_depths(tbptt, steps)
     if any(reads_backwards(cell) for layer in layers for cell in cells_of(layer)):
         passes = [(shares, tbptt_pieces(k1, steps))]
@@ -222,6 +226,14 @@ def _shares_of_piece(shares: Array, first: int, stop: int) -> Array:
     return piece
 
 
+def _counts_above(layers: Sequence[Description], counts: Counts) -> list[Counts]:
+    """Return which steps count, (N, T), in the input of each layer, and at the end in the output."""
+    above = [counts]
+    for layer in layers:
+        above.append(above[-1][:, ::-1] if turns(layer) else above[-1])
+    return above
+
+
 def _sums(parts: Sequence[Sequence[Array]]) -> list[Array]:
     return [np.sum(terms, axis=0) for terms in zip(*parts, strict=True)]
 
@@ -269,7 +281,7 @@ def _forward(
 ) -> Tape:
     """Run all layers over the steps of x, the first of which is step ``first`` of the sequence."""
     tape = Tape([x], [])
-    states_left = iter(states)
+    states_left, counts_of = iter(states), _counts_above(layers, counts)
     for i, (layer, own) in enumerate(zip(layers, _split_weights(layers, weights), strict=True)):
         x = tape.outputs[-1]
         tapes: list[Array] = []
@@ -284,7 +296,7 @@ def _forward(
             y = x * dropout_mask(x.shape, layer["rate"], 4 * i, dropout, first)
         else:
             own_states = [next(states_left) for _ in cells_of(layer)]
-            y, tapes = recurrent_forward(layer, i, own, x, counts, own_states, dropout)
+            y, tapes = recurrent_forward(layer, i, own, x, counts_of[i], own_states, dropout)
         tape.outputs.append(y)
         tape.cells.append(tapes)
     return tape
@@ -304,7 +316,7 @@ def _backward(
 ) -> Gradients:
     """One pass from the errors at the places that have shares; every cell takes those of each piece k2 steps back."""
     value, value_backward = (LOSSES_OF_LOGITS if _takes_logits(loss, layers) else LOSSES)[loss]
-    split = _split_weights(layers, weights)
+    split, counts_of = _split_weights(layers, weights), _counts_above(layers, counts)
     d_weights: list[Array] = []
     d_states: list[Array] = []
     d_y = value_backward(tape.outputs[-1], y, shares)
@@ -319,7 +331,7 @@ def _backward(
             d_y = d_y * dropout_mask(x.shape, layer["rate"], 4 * i, dropout)
         elif cells_of(layer):
             d_own, d_y, d_own_states = recurrent_backward(
-                layer, i, own, x, counts, tape.cells[i], d_y, dropout, pieces, k2
+                layer, i, own, x, counts_of[i], tape.cells[i], d_y, dropout, pieces, k2
             )
             d_states = [*d_own_states, *d_states]
         used = [d for d, given in zip(d_own, _weights_given(layer), strict=True) if given]

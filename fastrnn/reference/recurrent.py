@@ -78,7 +78,7 @@ def recurrent_forward(
     number : int, the layer's place in the model, for its streams of dropout
     weights : kernel, recurrent kernel, bias of each cell
     x : (N, T, I)
-    counts : (N, T)
+    counts : (N, T), where the padding is: behind a row's steps, or before them
     states : the initial state of each cell
     dropout : as in `fastrnn.reference.dropout.dropout_mask`
 
@@ -143,7 +143,7 @@ def recurrent_backward(
         for first, stop in pieces:
             errors = np.zeros_like(d_h)
             errors[:, first:stop] = d_h[:, first:stop]
-            starts = tbptt_starts(k2, stop, _ends(cell, counts))
+            starts = tbptt_starts(k2, stop, _ends(seen_counts))
             settings = {**_settings(cell), "recurrent_mask": recurrent_mask, "starts": starts, "stop": stop}
             passes.append(CELLS[cell["kind"]].backward(seen, *own[:2], tape, errors, seen_counts, **settings))
         *d_own, d_seen, d_state = (np.sum(parts, axis=0) for parts in zip(*passes, strict=True))
@@ -170,46 +170,48 @@ def _own_order(cell: Description, array: NDArray[Any]) -> NDArray[Any]:
     return array[:, ::-1] if reads_backwards(cell) else array
 
 
-def _ends(cell: Description, counts: Counts) -> Lengths:
-    """Return where each row ends in a cell's order of steps, (N,): backwards at T, for its padding comes first."""
-    return np.full(len(counts), counts.shape[1]) if reads_backwards(cell) else counts.sum(axis=1)
+def _ends(counts: Counts) -> Lengths:
+    """Return where each row ends in a cell's order of steps, (N,): after the last step that counts in that order."""
+    places = np.arange(1, counts.shape[1] + 1)
+    return np.asarray(np.max(np.where(counts, places, 0), axis=1), np.int64)
 
 
-def _steps_shown(layer: Description, cell: Description, counts: Counts) -> Lengths:
-    """Return after which of a cell's steps, in its own order, it has the state that each output shows, (N, T)."""
-    rows, steps = counts.shape
-    t = np.tile(np.arange(steps), (rows, 1))
+def turns(layer: Description) -> bool:
+    """Whether a layer's outputs come from the input's last step to its first, and so the padding of what is above."""
+    return layer["kind"] != "bidirectional" and reads_backwards(layer) and returns_sequences(layer)
+
+
+def _is_shown(layer: Description, cell: Description, counts: Counts) -> Counts:
+    """Return where a cell's outputs, in its own order of steps, are its states, (N, T); elsewhere they are 0.
+
+    Behind a row's last step its last state is repeated, but both halves of a bidirectional layer show 0 at padding,
+    and a layer that reads backwards shows 0 at the padding before its first step: all as Keras.
+    """
+    seen = _own_order(cell, counts)
     if layer["kind"] == "bidirectional":
-        return _own_order(cell, t)
-    if reads_backwards(cell):
-        # As they were computed, from the row's own last step on; behind its length the final state.
-        padding = np.sum(~counts, axis=1, keepdims=True, dtype=np.int64)
-        return np.asarray(np.minimum(padding + t, steps - 1))
-    return t
+        return seen
+    return np.logical_or.accumulate(seen, axis=1) if reads_backwards(cell) else np.ones_like(seen)
 
 
 def _outputs(layer: Description, tapes: Sequence[Array], counts: Counts) -> list[Array]:
-    """Return what each cell puts out, (N, H) or (N, T, H)."""
+    """Return what each cell puts out, (N, H) or (N, T, H); halves of a bidirectional layer in the input's order."""
     outputs = []
     for cell, tape in zip(cells_of(layer), tapes, strict=True):
-        h = tape[0]
-        if not returns_sequences(layer):
+        h = tape[0, :, 1:]
+        if returns_sequences(layer):
+            shown = np.where(_is_shown(layer, cell, counts)[:, :, None], h, 0.0)
+            outputs.append(_own_order(cell, shown) if layer["kind"] == "bidirectional" else shown)
+        else:
             outputs.append(h[:, -1])
-            continue
-        y = np.zeros_like(h[:, 1:])
-        for (n, t), s in np.ndenumerate(_steps_shown(layer, cell, counts)):
-            y[n, t] = h[n, s + 1]
-        outputs.append(y)
     return outputs
 
 
 def _errors(layer: Description, cell: Description, tape: Array, d_output: Array, counts: Counts) -> Array:
     """Return the gradient by the output of each of a cell's steps, in its own order, (N, T, H)."""
+    if returns_sequences(layer):
+        d_h = _own_order(cell, d_output) if layer["kind"] == "bidirectional" else d_output
+        return np.where(_is_shown(layer, cell, counts)[:, :, None], d_h, 0.0)
+    # The last state is that after the last step that counts: the steps behind it hand the error down.
     d_h = np.zeros_like(tape[0, :, 1:])
-    if not returns_sequences(layer):
-        # The last state is that after the last step that counts: the steps behind it hand the error down.
-        d_h[:, -1] = d_output
-        return d_h
-    for (n, t), s in np.ndenumerate(_steps_shown(layer, cell, counts)):
-        d_h[n, s] += d_output[n, t]
+    d_h[:, -1] = d_output
     return d_h
