@@ -125,17 +125,17 @@ class CellBuffers:
     def tapes(self) -> dict[str, Any]:
         """Buffers for states and gates."""
         lowering, plan, rows, width = self._lowering, self._plan, self._lowering.rows, self._width
-        h = lowering.zeros((plan.capacity + 1) * rows * width)
+        h = lowering.empty((plan.capacity + 1) * rows * width)
         stored = plan.segments * rows * width if plan.capacity < plan.steps else 0
-        fields: dict[str, Any] = {"h": h, "stored": lowering.zeros(stored)}
+        fields: dict[str, Any] = {"h": h, "stored": lowering.empty(stored)}
         if self._is_simple:
             return fields | {"z": h, "z_stride": width, "z_first": self.first_output}
         stride = self._gate_stride()
         kept = plan.capacity * rows if lowering.trains else max(recurrence.STEP_ROWS, rows)
-        fields |= {"z": lowering.zeros(kept * stride), "z_stride": stride}
+        fields |= {"z": lowering.empty(kept * stride), "z_stride": stride}
         if self._layer.state_arrays == 2:
-            fields["cell"] = lowering.zeros((plan.capacity + 1 if lowering.trains else 1) * rows * width)
-            fields["stored_cell"] = lowering.zeros(stored)
+            fields["cell"] = lowering.empty((plan.capacity + 1 if lowering.trains else 1) * rows * width)
+            fields["stored_cell"] = lowering.empty(stored)
         return fields
 
     def _gate_stride(self) -> int:
@@ -146,14 +146,14 @@ class CellBuffers:
         """Buffers for what flows back."""
         lowering, plan, layer, size = self._lowering, self._plan, self._layer, self._lowering.rows * self._width
         stride = self._width if self._is_simple else self._gate_stride()
-        d_z = lowering.zeros(plan.window * lowering.rows * stride)
-        fields: dict[str, Any] = {"carry": lowering.zeros(2 * size), "d_z": d_z, "d_stride": stride}
+        d_z = lowering.empty(plan.window * lowering.rows * stride)
+        fields: dict[str, Any] = {"carry": lowering.empty(2 * size), "d_z": d_z, "d_stride": stride}
         if layer.state_arrays == 2:
-            fields["carry_cell"] = lowering.zeros(size)
+            fields["carry_cell"] = lowering.empty(size)
         if layer.kind == "gru":
-            fields["pulled"] = lowering.zeros(size)
+            fields["pulled"] = lowering.empty(size)
         if plan.training is not None and plan.training.wants_initial:
-            wanted = [lowering.zeros(size) for _ in range(layer.state_arrays)]
+            wanted = [plan.zeros(size) for _ in range(layer.state_arrays)]
             lowering.initial_gradients.append(wanted)
             fields |= {"wants_d_initial": 1} | dict(zip(("d_initial", "d_initial_cell"), wanted, strict=False))
         return fields

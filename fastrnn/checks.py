@@ -1,4 +1,8 @@
-"""Checks of what users hand over: one clear line before any work."""
+"""Checks of what users hand over: one clear line before any work.
+
+What kernels use as an address or a count - ids, classes, lengths - and what decides which of those count is copied
+before it is checked, so that nobody can change it afterwards. Floats stay where they are if they can.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ PADDING = "pad the shorter rows and give lengths"
 
 def _array(name: str, value: ArrayLike, expected: str) -> Array:
     try:
-        return np.asarray(value)
+        return np.asarray(value).view()  # the shape of which the user cannot set in place
     except ValueError:
         raise ValueError(f"{name} is ragged; expected {expected}") from None
 
@@ -61,7 +65,7 @@ def has_finite_square(numbers: Array) -> bool:
 
 
 def _cast(name: str, array: Array, dtype: str, counts: NDArray[np.bool_] | None = None) -> Array:
-    if array.dtype == dtype and array.flags.c_contiguous:
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     with np.errstate(over="ignore", invalid="ignore"):
         cast = np.ascontiguousarray(array, dtype)
@@ -108,7 +112,7 @@ def sequences(
 def ids(
     x: ArrayLike, vocabulary: int, name: str = "x", lengths: ArrayLike | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """Return ids as a contiguous int64 array (N, T) and the lengths as `row_lengths`; ids beyond them are made 0.
+    """Return a copy of ids as a contiguous int64 array (N, T), 0 beyond the lengths, and those as `row_lengths`.
 
     Raises
     ------
@@ -132,17 +136,18 @@ def ids(
         raise ValueError(f"{name} has shape {array.shape}; expected at least one sequence and one step")
     _whole(name, array, f"{name}.astype(int): {why}")
     checked = row_lengths(lengths, *array.shape)
-    bad = (array < 0) | (array >= vocabulary)
+    own = np.array(array, np.int64, order="C")
     counts = within(checked, array.shape[1])
-    if counts is not None and bad.any():
-        array, bad = np.where(counts, array, 0), bad & counts
-    if bad.any():
+    if counts is not None:
+        own[~counts] = 0
+    if own.view(np.uint64).max() >= vocabulary:
+        bad = (own < 0) | (own >= vocabulary)
         row, step = (int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name} has {array[row, step]} in row {row} at step {step}, {int(bad.sum())} such in all; "
             f"expected ids from 0 to {vocabulary - 1}: change those ids, or make the first layer's vocabulary larger"
         )
-    return np.ascontiguousarray(array, np.int64), checked
+    return own, checked
 
 
 def targets(
@@ -205,7 +210,7 @@ def counting(
 def classes(
     y: ArrayLike, places: tuple[int, ...], count: int, counts: NDArray[np.bool_], name: str = "y"
 ) -> NDArray[np.int64]:
-    """Return classes from 0 to ``count`` - 1 as contiguous int64 of the shape ``places``, (N,) or (N, T).
+    """Return a copy of classes from 0 to ``count`` - 1 as contiguous int64 of the shape ``places``, (N,) or (N, T).
 
     A last axis of one is dropped. Where a place does not count (``counts``, of the same shape), any number will do.
 
@@ -226,7 +231,8 @@ def classes(
             cure = f"; {name}.argmax(axis=-1) gives them, or use categorical_crossentropy"
         raise ValueError(f"{name} has shape {array.shape}; expected {places}: {why}{cure}")
     _whole(name, array, f"{name}.astype(int): {why}")
-    bad = ((array < 0) | (array >= count)) & counts
+    own = np.array(array, np.int64, order="C")
+    bad = ((own < 0) | (own >= count)) & counts
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         at = f"row {place[0]}" + (f" at step {place[1]}" if len(place) == 2 else "")
@@ -234,7 +240,7 @@ def classes(
             f"{name} has {array[place]} in {at}, {int(bad.sum())} such in all; expected {why}: change those, or give "
             f"the model more outputs"
         )
-    return np.ascontiguousarray(array, np.int64)
+    return own
 
 
 TOTAL_ERROR = 1e-3
@@ -281,7 +287,7 @@ def distributions(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
 
 
 def row_lengths(lengths: ArrayLike | None, samples: int, steps: int) -> NDArray[np.int64] | None:
-    """Return ``lengths`` as int64 (N,), each from 0 to T; None stays.
+    """Return a copy of ``lengths`` as int64 (N,), each from 0 to T; None stays.
 
     Raises
     ------
@@ -296,16 +302,17 @@ def row_lengths(lengths: ArrayLike | None, samples: int, steps: int) -> NDArray[
     _whole("lengths", array, "lengths.astype('int64')")
     if array.shape != (samples,):
         raise ValueError(f"lengths has shape {array.shape}; expected ({samples},): one length a sequence")
-    bad = np.flatnonzero((array < 0) | (array > steps))
+    own = np.array(array, np.int64, order="C")
+    bad = np.flatnonzero((own < 0) | (own > steps))
     if bad.size:
         raise ValueError(
             f"lengths has {array[bad[0]]} in row {bad[0]}; expected 0 to {steps}, the number of steps in x"
         )
-    return np.ascontiguousarray(array, np.int64)
+    return own
 
 
 def row_weights(sample_weight: ArrayLike | None, samples: int) -> NDArray[np.float64] | None:
-    """Return ``sample_weight`` as finite float64 (N,), none below 0; None stays.
+    """Return a copy of ``sample_weight`` as finite float64 (N,), none below 0; None stays.
 
     Raises
     ------
@@ -319,11 +326,13 @@ def row_weights(sample_weight: ArrayLike | None, samples: int) -> NDArray[np.flo
     array = _numbers("sample_weight", sample_weight, "float64")
     if array.shape != (samples,):
         raise ValueError(f"sample_weight has shape {array.shape}; expected ({samples},): one weight a sequence")
-    _finite("sample_weight", array)
-    bad = np.flatnonzero(array < 0)
+    with np.errstate(over="ignore"):
+        own = np.array(array, np.float64, order="C")
+    _finite("sample_weight", own)
+    bad = np.flatnonzero(own < 0)
     if bad.size:
-        raise ValueError(f"sample_weight has {array[bad[0]]} in row {bad[0]}; expected weights of at least 0")
-    return np.ascontiguousarray(array, np.float64)
+        raise ValueError(f"sample_weight has {own[bad[0]]} in row {bad[0]}; expected weights of at least 0")
+    return own
 
 
 def weights(name: str, value: ArrayLike, shape: tuple[int, ...], dtype: str) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import checks
-from fastrnn.memory import zeros
+from fastrnn.memory import empty
 from fastrnn.plan import Data, Plan
 from fastrnn.team import Team
 
@@ -29,7 +29,7 @@ class Lane:
 
     def __init__(self, plan: Plan, x: Array, batch_size: int | None, threads: int | None) -> None:
         self._plan, self._batch_size, self._threads = plan, batch_size, threads
-        self._x = zeros(x.size, x.dtype).reshape(x.shape)
+        self._x = empty(x.size, x.dtype).reshape(x.shape)
         self._numbers = self._x.reshape(-1)
         self._data = Data(self._x)
         self._is_ready = False

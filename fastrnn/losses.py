@@ -130,6 +130,11 @@ class Columns:
                 check(array, counts)
         return array
 
+    def row_size(self, steps: int) -> tuple[int, bool]:
+        """Return how many targets a row of ``steps`` steps has, and whether they are classes."""
+        places, classes = steps if self._every_step else 1, self.names[0] == SPARSE
+        return places * (1 if classes else self._outputs), classes
+
     # ------------------------------------------------------------------------------------------ operations
 
     def add(self, plan: Plan, lowered: Lowering, wants_gradient: bool, **fields: Any) -> list[Array]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.cells import CELLS, CellBuffers, State
@@ -61,6 +62,14 @@ class Back(NamedTuple):
     last_only: bool = False
 
 
+def dropout_key(seed: int, stream: int) -> tuple[int, int]:
+    """Return the two words that dropout's masks are drawn by: of a seed, all bits of it, and a use in the model."""
+    if seed < 2**32:
+        return seed, stream
+    first, second = map(int, np.random.SeedSequence(seed).generate_state(2))
+    return first, second ^ stream
+
+
 class Lowering:
     """Adds the operations of one shard's layers to a plan; the packed weights are all shards' together.
 
@@ -92,7 +101,7 @@ class Lowering:
         self.ids: Array | None = inputs if network.takes_ids else None
         self.input_gradient: Array | None = None
         if training is not None and training.wants_inputs:
-            self.input_gradient = self.zeros(plan.steps * rows * self.padded(network.input_size))
+            self.input_gradient = plan.zeros(plan.steps * rows * self.padded(network.input_size))
         size = network.input_size
         self.signal = Signal(inputs, size, size, 0, False, True, False, self.input_gradient, EVERY)
         views = network.views(gradients) if self.trains else [{} for _ in network.layers]
@@ -140,7 +149,7 @@ class Lowering:
             return None, WHOLE
         whole = WHOLE if not self.joint or self.is_last or not sequences else WINDOW
         steps = 1 if not sequences else self.plan.capacity if whole else self.plan.window
-        buffer = self.zeros(steps * self.rows * stride)
+        buffer = self.empty(steps * self.rows * stride)
         if whole and sequences and is_added_to and not self.is_last:
             self.plan.add_clearing(buffer)
         return buffer, whole
@@ -151,14 +160,14 @@ class Lowering:
         """Return ``columns`` rounded up to whole vectors."""
         return padded(columns, self.lanes)
 
-    def zeros(self, count: int) -> Array:
+    def empty(self, count: int) -> Array:
         """Return a buffer of ``count`` numbers that only this shard, or the thread that has it, uses."""
-        return self.workspace.zeros(count, self.plan.network.dtype)
+        return self.workspace.empty(count, self.plan.network.dtype)
 
     def pack(self, name: str, count: int) -> Array:
         """Return the buffer for a packed weight, all shards' together."""
         if name not in self.packed:
-            self.packed[name] = self.plan.zeros(count)
+            self.packed[name] = self.plan.zeros(count) if name.endswith("bias") else self.plan.empty(count)
         return self.packed[name]
 
     def _signals(self) -> dict[str, Any]:
@@ -181,7 +190,7 @@ class Lowering:
     def _local(self, size: int, needed: bool = True) -> tuple[dict[str, Any], Signal]:
         """Return the fields of a layer that treats every step alike, and the signal that it hands on."""
         stride, sequences = self.padded(size), self.signal.sequences
-        output = self.zeros((self.plan.capacity if sequences else 1) * self.rows * stride)
+        output = self.empty((self.plan.capacity if sequences else 1) * self.rows * stride)
         gradient, whole = self._gradient(stride, sequences) if needed else (None, WHOLE)
         fields = self._signals() | {"output": output, "whole_d_output": whole}
         if gradient is not None:
@@ -238,7 +247,7 @@ class Lowering:
         training = self.plan.training
         assert training is not None
         assert training.dropout_seed is not None
-        seed = training.dropout_seed % 2**32
+        seed, stream = dropout_key(training.dropout_seed, stream)
         return {"seed": seed, "stream": stream, "threshold": int(rate * 2**32), "scale": 1.0 / (1.0 - rate)}
 
     # ------------------------------------------------------------------------------------------ recurrent layers
@@ -291,12 +300,12 @@ class Lowering:
         if self.ids is not None:
             fields["ids"] = self.ids
             if self.drops and layer.dropout:
-                fields["id_scale"] = self.zeros(plan.capacity * self.rows)
+                fields["id_scale"] = self.empty(plan.capacity * self.rows)
                 self._mask("read", layer.dropout, stream, ids=self.ids, target=fields["id_scale"])
         else:
             self._drop_inputs(layer.dropout, stream)
         if self.drops and layer.recurrent_dropout:
-            fields |= {"mask": self.zeros(self.rows * width), "masked": self.zeros(plan.capacity * self.rows * width)}
+            fields |= {"mask": self.empty(self.rows * width), "masked": self.empty(plan.capacity * self.rows * width)}
             self._mask("begin", layer.recurrent_dropout, stream + 1, units=layer.units, target=fields["mask"])
         gradient, whole = self._gradient(width, layer.return_sequences, is_added_to=is_added_to)
         buffers = CellBuffers(self, cell)

@@ -24,7 +24,7 @@ from fastrnn.layers import OneHot, Unidirectional
 from fastrnn.locks import Lock
 from fastrnn.losses import Columns
 from fastrnn.lowering import Back, Lowering
-from fastrnn.memory import Workspace, address, zeros
+from fastrnn.memory import Workspace, address, empty, guards, result, zeros
 from fastrnn.network import Network
 from fastrnn.optimizers import Optimizer
 from fastrnn.team import Team
@@ -128,12 +128,19 @@ class Plan:
         self.shard_rows = min(rows, -(-rows // (self.shards * ROW_UNIT)) * ROW_UNIT)
         self.capacity = math.isqrt(steps - 1) + 1 if training and training.recompute else steps
         self.segments = -(-steps // self.capacity)
+        # An update a piece is one a minibatch where a sequence is a single piece.
+        pieces = training.tbptt if training and training.online else None
+        self.online = pieces is not None and pieces[0] < steps
         self.window = min(self.capacity, max(1, -(-WINDOW_ROWS // self.shard_rows)))
         self.draws = 0
         self.data: Data | None = None
         self._places: Places | None = None
         self._packed_version: int | None = None
         self.gradients = self.zeros(self.shards * network.flat.size if training else 0)
+        known = guards()
+        if known is not None:
+            known.name(network.flat, "parameters")
+            known.name(self.gradients, "gradients")
         self.totals = zeros(batch.EPOCH_SUMS + len(columns), np.float64)
         self.packed: list[dict[str, Array]] = []
         self._phases: dict[str, list[list[int]]] = {name: [] for name in SHARED}
@@ -141,7 +148,8 @@ class Plan:
         self._keep: list[Any] = []
         self.lock = Lock()
         self.columns = Columns(network.layers, columns)
-        self._row_totals = zeros(len(columns) * rows, np.float64)
+        self._row_totals = empty(len(columns) * rows, np.float64)
+        self._row_sizes = self._sizes_of_rows()
         with announced(network.dtype, [cell.layer.kind for cell in network.cells]):
             self._build(emits)
             self._finish()
@@ -153,11 +161,17 @@ class Plan:
         """Return a buffer of ``count`` numbers of the model's dtype."""
         return zeros(count, self.network.dtype)
 
+    def empty(self, count: int) -> Array:
+        """The same, of numbers that are written before they are read."""
+        return empty(count, self.network.dtype)
+
     def spec(self, dtype: np.dtype[Any], **values: Any) -> Array:
         """Return a record with the given fields (an array stands for its address) that lives as long as the plan."""
-        record = zeros(1, dtype)
+        record, known = zeros(1, dtype), guards()
         for name, value in values.items():
             if isinstance(value, np.ndarray):
+                if known is not None:
+                    known.name(value, name)
                 self._keep.append(value)
                 value = address(value)
             record[name] = value
@@ -233,11 +247,10 @@ class Plan:
 
     def _workspace(self, shard: int) -> Workspace:
         """Return the buffers for a shard: its thread's, as long as nothing must outlast the shard's turn."""
-        online = self.training is not None and self.training.online
-        if online or self.carry_state:
-            return Workspace()
-        thread = next(t for t in range(self.threads) if shard < self.shards * (t + 1) // self.threads)
-        workspace = self._workspaces.setdefault(thread, Workspace())
+        owner = shard
+        if not self.online and not self.carry_state:
+            owner = next(t for t in range(self.threads) if shard < self.shards * (t + 1) // self.threads)
+        workspace = self._workspaces.setdefault(owner, Workspace())
         workspace.rewind()
         return workspace
 
@@ -246,10 +259,10 @@ class Plan:
         network, training, rows = self.network, self.training, self.shard_rows
         workspace = self._workspace(len(self._tables) - 1)
         if network.takes_ids:
-            inputs = workspace.zeros(self.capacity * rows, np.int64)
+            inputs = workspace.empty(self.capacity * rows, np.int64)
         else:
-            inputs = workspace.zeros(self.capacity * rows * network.input_size, network.dtype)
-        lengths, weights = workspace.zeros(rows, np.int64), workspace.zeros(rows, np.float64)
+            inputs = workspace.empty(self.capacity * rows * network.input_size, network.dtype)
+        lengths, weights = workspace.empty(rows, np.int64), workspace.empty(rows, np.float64)
         fields: dict[str, Any] = {
             "steps": self.steps, "capacity": self.rows, "batch_lengths": lengths, "batch_weight": weights,
             "row_totals": self._row_totals, "totals": self.totals,
@@ -307,14 +320,14 @@ class Plan:
         self._job = self.spec(
             JOB,
             steps=self.steps, k1=min(k1, self.steps), k2=min(k2, self.steps), segment=self.capacity,
-            online=bool(training and training.online),
+            online=self.online,
             updates=bool(training and training.optimizer), stages=stages, stage_count=len(self._stages),
             barrier=self._barrier, totals=self.totals, batch_size=self.rows, shards=self.shards,
             operations=len(tables[0]), shared=np.array(shared, np.int64), table=np.array(tables, np.int64), **ends,
         )  # fmt: skip
         self._calls = []
         for thread in range(self.threads):
-            scratch = self.zeros(scratch_size(LANES_OF[self.network.dtype], self._widest, self.steps * self.shard_rows))
+            scratch = self.empty(scratch_size(LANES_OF[self.network.dtype], self._widest, self.steps * self.shard_rows))
             self._calls.append(
                 self.spec(CALL, member=thread, team=self.threads, scratch=scratch, barrier=self._barrier)
             )
@@ -327,7 +340,14 @@ class Plan:
     # ------------------------------------------------------------------------------------------ running
 
     def read(self, data: Data, *, wants_states: bool = False) -> None:
-        """Point the operations at the data; the arrays are kept until the next call."""
+        """Point the operations at the data; the arrays are kept until the next call.
+
+        Raises
+        ------
+        ValueError
+            An array of another dtype or size than the operations read.
+        """
+        self._admit(data)
         self.data = data
         x = address(data.x)
         for read in self._reads:
@@ -343,6 +363,31 @@ class Plan:
         if self._emits:
             self._point_emits(len(data.x), wants_states)
         self._job["samples"] = len(data.x)
+
+    def _sizes_of_rows(self) -> list[tuple[str, np.dtype[Any], int]]:
+        """Return the name, the dtype and the numbers in a row of each array of `Data`, in their order."""
+        network, steps = self.network, self.steps
+        real, whole = np.dtype(network.dtype), np.dtype(np.int64)
+        targets, classes = self.columns.row_size(steps) if self.columns.names else (0, False)
+        return [
+            ("x", whole if network.takes_ids else real, steps * (1 if network.takes_ids else network.input_size)),
+            ("y", whole if classes else real, targets),
+            ("sample_weight", np.dtype(np.float64), 1),
+            ("lengths", whole, 1),
+            ("order", whole, 1),
+            *(("initial_state", real, cell.layer.units) for cell in network.cells for _ in cell.state_sizes),
+        ]
+
+    def _admit(self, data: Data) -> None:
+        """Refuse what would be read beyond its end; it passed the checks of a model that is not this one any more."""
+        samples = len(data.x)
+        arrays = [*data[:5], *(array for state in data.initial_state or () for array in state)]
+        for (name, dtype, size), array in zip(self._row_sizes, arrays, strict=False):
+            if array is not None and (array.dtype != dtype or array.size != samples * size):
+                raise ValueError(
+                    f"{name} is {array.size} numbers of {array.dtype}; expected {samples * size} of {dtype}: "
+                    f"attributes of a model or a trainer were changed: make a new one"
+                )
 
     def _point(self, places: Places) -> None:
         """Point the operations at everything but x and the results."""
@@ -366,9 +411,9 @@ class Plan:
         """Make new arrays for the results and point the operations at them."""
         network = self.network
         steps = (self.steps,) if network.every_step else ()
-        self.output: Array | None = np.empty((samples, *steps, network.output_size), network.dtype)
+        self.output: Array | None = result((samples, *steps, network.output_size), network.dtype, "output")
         self.final_states = [
-            [np.empty((samples, state.units), network.dtype) for _ in state.tapes]
+            [result((samples, state.units), network.dtype, "final state") for _ in state.tapes]
             for state in (self.lowered[0].states if wants_states else ())
         ]
         targets = [address(array) for state in self.final_states for array in state]
@@ -380,7 +425,7 @@ class Plan:
     @property
     def batches(self) -> int:
         """Number of minibatches in the data."""
-        return -(-len(self.data.x) // self.rows) if self.data else 0
+        return -(-int(self._job["samples"][0]) // self.rows)
 
     @property
     def updates(self) -> int:
@@ -415,7 +460,7 @@ class Plan:
     def repeat(self, team: Team) -> None:
         """Run what was run last once more; not for training."""
         version = self._begin_packing()
-        team.run(_driver(), self._job_address, self._call_addresses, self._alone)
+        self._run(team)
         self._packed_version = version
 
     def run(self, team: Team, first: int, last: int) -> None:
@@ -426,12 +471,21 @@ class Plan:
         self._barrier[:] = 0
         version = self._begin_packing()
         try:
-            team.run(_driver(), self._job_address, self._call_addresses, self._alone)
+            self._run(team)
         finally:
             self.draws += last - first
             if self.training is not None and self.training.optimizer is not None:
                 self.network.weights_changed()
         self._packed_version = version
+
+    def _run(self, team: Team) -> None:
+        known = guards()
+        if known is not None and not self.carry_state:
+            for workspace in self._workspaces.values():
+                workspace.spoil()
+        team.run(_driver(), self._job_address, self._call_addresses, self._alone)
+        if known is not None:
+            known.check()
 
     def _begin_packing(self) -> int | None:
         """Tell for which minibatches the weights must be laid out: not again for those that have not changed.

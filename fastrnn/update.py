@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastrnn.kernels import optimizers
 from fastrnn.kernels.used_rows import USED_ROWS, used_rows_begin
 from fastrnn.layers import Embedding, OneHot
-from fastrnn.memory import address
+from fastrnn.memory import address, empty, zeros
 from fastrnn.network import Network
 from fastrnn.optimizers import SGD, Adagrad, Adam, Optimizer, RMSProp
 
@@ -85,7 +85,7 @@ class Update:
         self.state: list[Array] = []
         if len(self._parts) > 1 or self._parts[0].columns:
             self._most = min(network.input_size, plan.rows * plan.steps)
-            self._rows = {"rows": np.zeros(self._most, np.int64), "row_count": np.zeros(1, np.int64)}
+            self._rows = {"rows": empty(self._most, np.int64), "row_count": zeros(1, np.int64)}
 
     def clear(self, gradients: Array) -> None:
         """Add the clearing of one shard's gradients, and the list of the rows that the minibatch uses."""
@@ -97,7 +97,7 @@ class Update:
                     plan.add("begin", optimizers.zero_gradients, spec, meet=True)
             self._used = plan.spec(
                 USED_ROWS, steps=plan.steps, rows=self._rows["rows"], count=self._rows["row_count"],
-                stamps=np.zeros(plan.network.input_size, np.int64),
+                stamps=zeros(plan.network.input_size, np.int64),
             )  # fmt: skip
             plan.add("begin", used_rows_begin, self._used, meet=True)
         for spec in specs:
@@ -109,7 +109,7 @@ class Update:
         fields = self._settings(optimizer)
         parts = self._parts if optimizer.leaves_unused_alone else self._whole
         counts = [self._most if part.columns else -(-part.size // optimizers.BLOCK) for part in parts]
-        norms = np.zeros(sum(counts))
+        norms = empty(sum(counts), np.float64)
         specs = []
         for part, first in zip(parts, np.cumsum([0, *counts]), strict=False):
             places = {"norms": address(norms) + 8 * int(first), "all_norms": norms, "norm_count": len(norms)}

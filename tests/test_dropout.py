@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastrnn as fr
+from fastrnn.lowering import dropout_key
 from fastrnn.reference.dropout import dropout_mask
 from tests.laws import DTYPES, KINDS, Array, copy_of, flat, make_layer
 
@@ -85,8 +86,20 @@ def test_every_row_minibatch_and_seed_has_other_masks() -> None:
     assert len({row.tobytes() for row in apart}) == 8
     assert (apart != first).any()
     assert (cell_masks(8, 40, 0.5, seed=1) == 0.0).tobytes() != first.tobytes()
-    assert_array_equal(cell_masks(8, 40, 0.5, seed=2**32) == 0.0, first)
     assert_array_equal(cell_masks(8, 40, 0.5, threads=2) == 0.0, first)
+
+
+def test_every_bit_of_a_seed_counts() -> None:
+    """For the masks, the order of the rows and the initial weights; small seeds draw what they always drew."""
+    seeds = [0, *(2**bit for bit in range(70)), 2**70 + 1]
+    masks = {(cell_masks(2, 40, 0.5, seed=seed) == 0.0).tobytes() for seed in seeds}
+    assert len(masks) == len(seeds)
+    for seed in (0, 5, 2**32 - 1, 2**32, 2**70):
+        assert_allclose(layer_masks(2, 3, 40, 0.5, seed=seed)[0, 0], dropout_mask((1, 1, 40), 0.5, 0, (seed, 0))[0, 0])
+    assert dropout_key(2**32 - 1, 7) == (2**32 - 1, 7)
+    weights = {fr.Sequential([fr.SimpleRNN(2)], 2, seed=seed).get_weights()[0].tobytes() for seed in seeds}
+    orders = {str(fr.Trainer(fr.Sequential([fr.SimpleRNN(2)], 2), seed=seed).generator.state) for seed in seeds}
+    assert len(weights) == len(orders) == len(seeds)
 
 
 def test_every_epoch_has_other_masks() -> None:

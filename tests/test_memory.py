@@ -1,5 +1,6 @@
 """Memory: buffers are made once for a shape, they are hardly more than what has to be kept, and none of it is lost."""
 
+import ctypes
 import gc
 import os
 import tracemalloc
@@ -12,6 +13,8 @@ import pytest
 
 import fastrnn as fr
 from fastrnn import memory
+from fastrnn.kernels.product import padded
+from fastrnn.kernels.vector import LANES_OF
 from tests.cases import GRID, Case
 from tests.laws import FORWARDS, KINDS, make_layer
 
@@ -30,7 +33,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return make(count, dtype)
 
     make = memory.zeros
-    for module in ("memory", "plan"):
+    for module in ("memory", "plan", "update"):
         monkeypatch.setattr(f"fastrnn.{module}.zeros", zeros)
     return sizes
 
@@ -147,3 +150,74 @@ def test_recomputing_keeps_about_the_root_of_the_steps(made: list[int]) -> None:
     make_plan(Case("LSTM", 8, 10_000, 16, 64))
     assert sizes[1] < 2.1 * sizes[0]
     assert sizes[1] < sum(made) / 25
+
+
+# ---------------------------------------------------------------------------------------------- guards
+
+
+class Writes(fr.Callback):
+    """After the first epoch, writes a few bytes beside a buffer of the plan: ``place`` bytes from its beginning."""
+
+    def __init__(self, field: str, place: int) -> None:
+        self.field, self.place = field, place
+
+    def begin(self, trainer: fr.Trainer, epochs: int, samples: int) -> None:
+        self.plan = trainer._plan
+
+    def epoch(self, epoch: int, figures: dict[str, float]) -> None:
+        assert self.plan is not None
+        (spec,) = (state.spec for state in self.plan.lowered[0].states)
+        ctypes.memset(int(spec[self.field][0]) + self.place, 0, 4)
+
+
+def fit_beside(field: str, place: int) -> None:
+    trainer = fr.Trainer(fr.Sequential([fr.GRU(5)], input_size=2), threads=1)
+    trainer.fit(np.ones((4, 3, 2)), np.ones((4, 5)), epochs=2, callbacks=[Writes(field, place)], verbose=0)
+
+
+H_BYTES = 4 * 4 * 4 * padded(5, LANES_OF["float32"])
+"""Of the tape of four states for four rows."""
+
+
+@pytest.mark.parametrize(
+    ("field", "place", "named"),
+    [
+        ("h", H_BYTES, f"h ({H_BYTES // 4} float32, {H_BYTES} bytes) was written beside: 0 bytes past its end, 1 word"),
+        ("h", H_BYTES + 4000, "bytes) was written beside: 4000 bytes past its end"),
+        ("h", -4, "4 bytes before its beginning"),
+        ("kernel", -64, "parameters ("),
+        ("d_kernel", -64, "gradients ("),
+        ("lengths", 4 * 8, "batch_lengths (4 int64, 32 bytes) was written beside: 0 bytes past its end"),
+    ],
+)
+def test_guards_name_what_was_written_beside(field: str, place: int, named: str) -> None:
+    with memory.guarded():
+        fit_beside(field, 4)
+        with pytest.raises(memory.OverrunError) as caught:
+            fit_beside(field, place)
+    assert named in str(caught.value)
+
+
+def test_guards_change_nothing_but_what_is_read_unwritten() -> None:
+    """Buffers for what is written first hold NaN and the id -1; those that have to be zero are zero, aligned all."""
+    with memory.guarded() as guards:
+        for make, value in ((memory.empty, np.nan), (memory.zeros, 0.0)):
+            for count in (1, 7, 100):
+                buffer = make(count, np.float32)
+                np.testing.assert_array_equal(buffer, np.full(count, value, np.float32))
+                assert memory.address(buffer) % memory.ALIGNMENT == 0
+        assert (memory.empty(3, np.int64) == -1).all()
+        assert np.isnan(memory.result((2, 3), "float64", "y")).all()
+        guards.check()
+    assert memory.guards() is None
+    np.testing.assert_array_equal(memory.empty(3, np.int64), 0)
+
+
+def test_guards_let_go_of_what_nobody_holds() -> None:
+    with memory.guarded() as guards:
+        buffer = memory.zeros(5, "float64")
+        guards.check()
+        assert len(guards._buffers) == 1
+        del buffer
+        guards.check()
+        assert not guards._buffers

@@ -1,6 +1,7 @@
 """Recomputed states: the same loss, gradients and trained weights, whatever the length of the sequences."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fastrnn as fr
+from fastrnn.memory import guarded
 from tests.laws import DTYPES, FORWARDS, Array, flat, make_batch, make_states
 from tests.problems import Problem, assert_close, problems
 from tests.refusals import check
@@ -139,6 +141,25 @@ def test_the_final_states_are_those_of_the_model() -> None:
     model.gradients(x, y, recompute="sqrt")
     after = model.predict(x, return_state=True)
     for a, b in zip(flat(after), flat(before), strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 100])
+@pytest.mark.parametrize("every_step", [False, True], ids=["last", "sequences"])
+@pytest.mark.parametrize("kind", FORWARDS)
+def test_updates_by_chunk_of_whole_sequences(kind: str, every_step: bool, steps: int, tmp_path: Path) -> None:
+    """Without ``tbptt`` a sequence is one piece: the same bits, also when training goes on from a checkpoint."""
+    weights = []
+    for update in ("sequence", "chunk"):
+        with guarded():
+            model, x, y = make_batch("float32", kind, every_step=every_step, N=32, T=steps)
+            trainer = fr.Trainer(model, tbptt_update=update, recompute="sqrt")
+            trainer.fit(x, y, epochs=1, batch_size=20, lengths=np.arange(32) % (steps + 1), verbose=0)
+            trainer.save_checkpoint(tmp_path / "run.ckpt")
+            resumed = fr.Trainer.resume(tmp_path / "run.ckpt")
+            resumed.fit(x, y, epochs=1, batch_size=20, verbose=0)
+            weights.append(resumed.model.get_weights())
+    for a, b in zip(*weights, strict=True):
         assert_array_equal(a, b)
 
 

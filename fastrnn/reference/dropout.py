@@ -48,7 +48,8 @@ def dropout_mask(shape: tuple[int, ...], rate: float, stream: int, dropout: Drop
     """Return 0 where an element is dropped, 1 / (1 - rate) where it stays; ones without dropout.
 
     Element j of row r at step t is dropped if word 0 of Philox4x32-10, with counter (j, t, r, minibatch) and key
-    (seed mod 2**32, stream), is below rate 2**32.
+    (seed, stream), is below rate 2**32; a seed beyond 32 bits gives the key NumPy's words of it, the second with the
+    stream's bits flipped.
 
     Parameters
     ----------
@@ -62,6 +63,10 @@ def dropout_mask(shape: tuple[int, ...], rate: float, stream: int, dropout: Drop
         return np.ones(shape)
     seed, minibatch = dropout
     r, t, j = np.ogrid[: shape[0], first : first + (shape[1] if len(shape) == 3 else 1), : shape[-1]]
-    word, *_ = philox4x32((j, t, r, minibatch), (seed % 2**32, stream))
+    key = (seed, stream)
+    if seed >= 2**32:
+        words = np.random.SeedSequence(seed).generate_state(2)
+        key = (int(words[0]), int(words[1]) ^ stream)
+    word, *_ = philox4x32((j, t, r, minibatch), key)
     dropped = word < np.uint64(rate * 2**32)
     return np.where(dropped, 0.0, 1.0 / (1.0 - rate)).reshape(shape)
