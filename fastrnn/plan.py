@@ -380,9 +380,11 @@ class Plan:
 
     def _admit(self, data: Data) -> None:
         """Refuse what would be read beyond its end; it passed the checks of a model that is not this one any more."""
-        samples = len(data.x)
+        samples, rows = len(data.x), self._row_sizes
         arrays = [*data[:5], *(array for state in data.initial_state or () for array in state)]
-        for (name, dtype, size), array in zip(self._row_sizes, arrays, strict=False):
+        if len(arrays) not in (5, len(rows)):
+            raise ValueError(f"initial_state has {len(arrays) - 5} arrays; expected {len(rows) - 5}: make a new model")
+        for (name, dtype, size), array in zip(rows, arrays, strict=False):
             if array is not None and (array.dtype != dtype or array.size != samples * size):
                 raise ValueError(
                     f"{name} is {array.size} numbers of {array.dtype}; expected {samples * size} of {dtype}: "
