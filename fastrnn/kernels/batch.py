@@ -40,7 +40,10 @@ def batch_begin(real, call, spec):
 @operation(BATCH)
 @njit
 def batch_read(real, call, spec):
-    """Gather the window's inputs of this thread's rows, time first; zeros beyond a row's length, which is not read."""
+    """Gather the window's inputs of this thread's rows, time first; what stands beyond a row's length is not read.
+
+    Zeros stand for it here; ids there are 0 already.
+    """
     s, c = fields(spec), fields(call)
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
         place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
@@ -48,7 +51,7 @@ def batch_read(real, call, spec):
         for t in range(c.first, c.last):
             source, target = place * s.steps + t, (t - c.origin) * c.rows + row
             if s.ids != 0:
-                integers_at(s.input)[target] = integers_at(s.x)[source] if t < length else 0
+                integers_at(s.input)[target] = integers_at(s.x)[source]
             elif t >= length:
                 for j in range(s.inputs):
                     at(s.input, real, target * s.inputs)[j] = 0.0
