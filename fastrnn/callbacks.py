@@ -5,12 +5,27 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
+from fastrnn.dialects import DIALECTS
+from fastrnn.unknown import asked_of, explained
+
 if TYPE_CHECKING:
     from fastrnn.trainer import Trainer
+else:
+    __getattr__ = asked_of(__name__)
 
 
+@explained
 class Callback:
     """Base class: override what you need. Any function ``f(epoch, figures)`` does as well, called after every epoch."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse what Keras and Lightning call these: it would never be called."""
+        super().__init_subclass__(**options)
+        for name in vars(cls):
+            if name.startswith("on_") and name in DIALECTS["Callback"]:
+                raise TypeError(
+                    f"{cls.__name__} has {name}, which is not called; expected {DIALECTS['Callback'][name]}"
+                )
 
     def begin(self, trainer: Trainer, epochs: int, samples: int) -> None:
         """Before the first epoch of ``epochs`` over ``samples`` sequences."""
@@ -25,6 +40,7 @@ class Callback:
         """After the last epoch, or when the fit is broken off."""
 
 
+@explained
 class ProgressBar(Callback):
     """A live bar: epoch, sequences a second, loss, metrics and validation figures (tqdm)."""
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from fastrnn.checks import unmasked
+
 Array = NDArray[Any]
 
 
@@ -65,6 +67,7 @@ def _checked(series: ArrayLike, dtype: DTypeLike) -> Array:
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise TypeError(f"dtype {kind}; expected float32 or float64")
+    unmasked("the series", series, "fill or drop them first")
     given = np.asarray(series)
     if given.dtype.kind not in "iuf":
         raise TypeError(f"the series has dtype {given.dtype}; expected real numbers")
@@ -140,6 +143,7 @@ class Scaling:
     @classmethod
     def fit(cls, rows: ArrayLike) -> "Scaling":
         """Take the mean and the standard deviation of `rows` (R, F); a column that does not vary gets the scale 1."""
+        unmasked("rows", rows, "fill or drop them first")
         values = np.asarray(rows, dtype=np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             mean, deviation = values.mean(axis=0), values.std(axis=0)

@@ -30,6 +30,7 @@ from fastrnn.report import HeldOut, Report, Score
 from fastrnn.settings import Settings
 from fastrnn.tables import Series, Table, as_table
 from fastrnn.trainer import Trainer
+from fastrnn.unknown import explained
 
 Array = NDArray[Any]
 
@@ -96,6 +97,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Scaling(np.array(self.mean), np.array(self.scale))
 
 
+@explained
 class Forecaster(Settings):
     """Learns to continue one column of a table.
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fastrnn.unknown import explained
 
+
+@explained
 class History:
     """Figures of a fit, or of all fits of a trainer.
 

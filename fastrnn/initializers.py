@@ -5,19 +5,25 @@ that a float32 and a float64 model of one seed start at the same place. They are
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.checks import brief
+from fastrnn.unknown import StructMeta, asked_of, choice, explained
+
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
+
+if not TYPE_CHECKING:
+    __getattr__ = asked_of(__name__)
 
 
 def _check_finite(owner: object, field: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{type(owner).__name__} has {field}={value!r}; expected a finite number")
+        raise ValueError(f"{type(owner).__name__} has {field}={brief(value)}; expected a finite number")
 
 
 def _matrix_axes(owner: object, shape: Shape) -> tuple[int, int]:
@@ -26,7 +32,8 @@ def _matrix_axes(owner: object, shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-class Initializer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+@explained
+class Initializer(msgspec.Struct, metaclass=StructMeta, frozen=True, forbid_unknown_fields=True, tag=True):
     """Draws the initial value of one weight."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, size: int) -> Array:
@@ -195,11 +202,11 @@ def get(given: str | Initializer) -> Initializer:
     if isinstance(given, Initializer):
         return given
     if not isinstance(given, str):
-        raise TypeError(f"initializer is {given!r}; expected a name or an Initializer: {_known()}")
+        raise TypeError(f"initializer is {brief(given)}; expected a name or an Initializer: {_known(given)}")
     if given not in BY_NAME:
-        raise ValueError(f"initializer is {given!r}; expected one of {_known()}")
+        raise ValueError(f"initializer is {brief(given)}; expected {_known(given)}")
     return BY_NAME[given]
 
 
-def _known() -> str:
-    return ", ".join(BY_NAME) + ", or an object such as Constant(0.1)"
+def _known(given: Any) -> str:
+    return f"an object such as Constant(0.1), or {choice(given, BY_NAME)}"

@@ -17,12 +17,17 @@ from fastrnn.kernels import losses
 from fastrnn.kernels.operation import Operation
 from fastrnn.layers import Bidirectional, Dense, Dropout, Layer, Recurrent
 from fastrnn.network import output_form, padding_first
+from fastrnn.unknown import asked_of
 
 if TYPE_CHECKING:
     from fastrnn.lowering import Lowering
     from fastrnn.plan import Plan
 
 Array = NDArray[Any]
+
+if not TYPE_CHECKING:
+    __getattr__ = asked_of(__name__)
+
 PROBABILITIES = {
     "binary_crossentropy": "sigmoid",
     "categorical_crossentropy": "softmax",

@@ -22,6 +22,7 @@ from fastrnn.stream import Stream
 from fastrnn.summary import table
 from fastrnn.team import Team
 from fastrnn.threads import choose_threads
+from fastrnn.unknown import explained
 
 Array = NDArray[Any]
 PLANS = 8
@@ -64,6 +65,7 @@ def _rebuilt(
     return model
 
 
+@explained
 class Sequential:
     """Layers one after another, at least one of them recurrent.
 
@@ -319,7 +321,7 @@ class Sequential:
         samples, steps = x.shape[:2]
         columns = Columns(self.layers, (loss,))
         if not isinstance(wants, list | tuple):
-            raise TypeError(f"wants is {wants!r}; expected a list, such as ['x', 'initial_state']")
+            raise TypeError(f"wants is {checks.brief(wants)}; expected a list, such as ['x', 'initial_state']")
         for name in wants:
             checks.one_of("wants", name, ("x", "initial_state"))
         weights = checks.row_weights(sample_weight, samples)

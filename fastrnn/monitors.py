@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastrnn import checks
 from fastrnn.callbacks import Callback
 from fastrnn.files import check_path, check_writable
+from fastrnn.unknown import choice, explained
 
 if TYPE_CHECKING:
     from fastrnn.trainer import Trainer
@@ -28,7 +29,7 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str, mode: str | None) -> None:
         if not isinstance(monitor, str):
-            raise TypeError(f"monitor is {monitor!r}; expected the name of a figure, such as 'val_loss'")
+            raise TypeError(f"monitor is {checks.brief(monitor)}; expected the name of a figure, such as 'val_loss'")
         self.monitor = monitor
         by_name = "max" if monitor.endswith("accuracy") else "min"
         self.mode = by_name if mode is None else checks.one_of("mode", mode, ("min", "max"))
@@ -51,12 +52,12 @@ class Monitor(Callback):
             The line names those that it does.
         """
         if self.monitor not in trainer.figures:
-            known = ", ".join(trainer.figures)
             validates = any(name.startswith("val_") for name in trainer.figures)
             cure = "" if validates else ", or validation_data or validation_split for the others"
-            raise ValueError(f"monitor is {self.monitor!r}; expected one of {known}{cure}")
+            raise ValueError(f"monitor is {self.monitor!r}; expected {choice(self.monitor, trainer.figures)}{cure}")
 
 
+@explained
 class EarlyStopping(Monitor):
     """Stops a fit when a figure has not become better for some epochs.
 
@@ -132,6 +133,7 @@ class EarlyStopping(Monitor):
             self._weights = self._trainer.model.network.flat.copy()
 
 
+@explained
 class ModelCheckpoint(Monitor):
     """Writes a checkpoint after every epoch, or after every one that is better than all before it.
 

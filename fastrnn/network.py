@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn import checks
 from fastrnn.layers import (
     AnyLayer,
     Bidirectional,
@@ -148,7 +149,9 @@ def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
     last_step: int | None = None
     for place, layer in enumerate(layers):
         if not isinstance(layer, AnyLayer):
-            raise TypeError(f"layer {place} is {layer!r}; expected a layer, such as SimpleRNN(32) or Dense(1)")
+            raise TypeError(
+                f"layer {place} is {checks.brief(layer)}; expected a layer, such as SimpleRNN(32) or Dense(1)"
+            )
         what = f"layer {place} ({type(layer).__name__})"
         if isinstance(layer, IdLayer) and place:
             raise ValueError(f"{what} takes ids; expected it first in the model: move it there or leave it out")

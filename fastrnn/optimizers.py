@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from fastrnn.checks import brief
+from fastrnn.unknown import StructMeta, asked_of, explained
 
-class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+if not TYPE_CHECKING:
+    __getattr__ = asked_of(__name__)
+
+
+@explained
+class Optimizer(msgspec.Struct, metaclass=StructMeta, frozen=True, forbid_unknown_fields=True, tag=True):
     """What every optimizer has: a learning rate above 0.
 
     Attributes
@@ -40,7 +47,7 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=Tru
         if not good or (above is not None and value <= above):
             low = "at least 0" if above is None else f"above {above:g}"
             high = "" if below == math.inf else f" and below {below:g}"
-            raise ValueError(f"{type(self).__name__} has {field}={value!r}; expected a number {low}{high}")
+            raise ValueError(f"{type(self).__name__} has {field}={brief(value)}; expected a number {low}{high}")
         msgspec.structs.force_setattr(self, field, float(value))
 
 
@@ -78,7 +85,7 @@ class SGD(Optimizer, frozen=True):
         self._check("momentum", below=1.0)
         self._check("weight_decay")
         if not isinstance(self.nesterov, bool):
-            raise ValueError(f"SGD has nesterov={self.nesterov!r}; expected True or False")
+            raise ValueError(f"SGD has nesterov={brief(self.nesterov)}; expected True or False")
         if self.nesterov and not self.momentum:
             raise ValueError("SGD has nesterov=True and momentum=0; expected a momentum above 0, such as 0.9")
 

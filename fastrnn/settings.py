@@ -4,11 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from fastrnn.unknown import explained
+
 CELLS: Final = ("simple_rnn", "lstm", "gru")
 DTYPES: Final = ("float32", "float64")
 MISSING: Final = ("refuse", "drop", "previous")
 
 
+@explained
 @dataclass(kw_only=True)
 class Settings:
     """Everything that decides what a forecaster learns.

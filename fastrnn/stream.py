@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastrnn import checks
 from fastrnn.network import vocabulary_of
 from fastrnn.states import state_form
+from fastrnn.unknown import explained
 
 if TYPE_CHECKING:
     from fastrnn.model import Sequential
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+@explained
 class Stream:
     """One step of ``batch`` sequences at a time; made by ``model.stream(batch)``.
 
@@ -43,6 +46,7 @@ class Stream:
         ValueError, TypeError
             Another shape or type, NaN, infinity; the state stays as it was.
         """
+        checks.unmasked("x", x)
         array = np.asarray(x)
         form = (
             (self._batch, self._model.input_size or "F")

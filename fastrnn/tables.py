@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.checks import unmasked
 from fastrnn.dates import Dates, dates_of, find_gap, infer_step, meant_as_date, parse_date
 from fastrnn.settings import MISSING
 from fastrnn.sources import Columns, file_columns, frame_columns, number, short
@@ -221,6 +222,7 @@ def as_table(data: Any) -> Table:
     if isinstance(data, str | Path):
         return read_table(data)
     if isinstance(data, np.ndarray | list | tuple):
+        unmasked("the array", data, "filled(np.nan) makes missing values of them, of which `missing` decides")
         values = np.asarray(data)
         if values.ndim != 1 or values.dtype.kind not in "iuf" or len(values) == 0:
             raise ValueError(

@@ -25,12 +25,14 @@ from fastrnn.optimizers import Adam, Optimizer
 from fastrnn.plan import Data, Plan, Progress, Training
 from fastrnn.team import Team
 from fastrnn.threads import choose_threads
+from fastrnn.unknown import explained
 
 Array = NDArray[Any]
 SLICE_SECONDS = 0.1
 """How long one compiled call may take before progress is told and Ctrl-C is heard."""
 
 
+@explained
 class Trainer:
     """Fits a model.
 

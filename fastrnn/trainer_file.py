@@ -18,6 +18,7 @@ from fastrnn.memory import zeros
 from fastrnn.model import Sequential
 from fastrnn.optimizers import AnyOptimizer
 from fastrnn.plan import Progress
+from fastrnn.unknown import explained
 
 if TYPE_CHECKING:
     from fastrnn.trainer import Trainer
@@ -187,6 +188,7 @@ def read_history(path: FilePath) -> dict[str, list[float]]:
         return {}
 
 
+@explained
 def load(path: FilePath) -> Sequential:
     """Load a model, or the model of a checkpoint.
 

@@ -10,8 +10,10 @@ from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, 
 from fastrnn.model import Sequential
 from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
 from fastrnn.trainer import Trainer
+from fastrnn.unknown import explained
 
 
+@explained
 def warmup(dtype: str = "float32") -> float:
     """Compile, or load from the cache, what training and prediction need; returns the seconds that took.
 

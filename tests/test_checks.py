@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import fastrnn as fr
 from fastrnn import checks
+from fastrnn.data import Scaling, windows
+from fastrnn.forecast import Forecaster
 from tests.refusals import changed, check
 
 V, T = ValueError, TypeError
@@ -138,3 +141,91 @@ STATES = {
 def test_states_refused(case):
     value, sizes, error, parts = STATES[case]
     check(error, parts, lambda: checks.cell_states(value, sizes, 2, "float32"))
+
+
+# ---------------------------------------------------------------------------------------------- masks
+
+X, Y, ZEROS = np.ones((2, 3, 4)), np.ones((2, 1)), np.zeros((2, 3), int)
+
+
+def masked(array, place=(-1,)):
+    """A copy with one element masked."""
+    copy = np.ma.array(array)
+    copy[place] = np.ma.masked
+    return copy
+
+
+def of_numbers(layer=fr.SimpleRNN):
+    return fr.Sequential([layer(3), fr.Dense(1)], input_size=4)
+
+
+def of_ids():
+    return fr.Sequential([fr.Embedding(5, 2), fr.SimpleRNN(3), fr.Dense(2)])
+
+
+def weights_with_a_mask():
+    model = of_numbers()
+    model.set_weights([*model.get_weights()[:-1], masked([1.0])])
+
+
+CLASSES = {"loss": "sparse_categorical_crossentropy"}
+MASKED = {
+    "x": lambda: of_numbers().predict(masked(X)),
+    "x again": lambda: [(model := of_numbers()).predict(X), model.predict(masked(X))],
+    "x of rows": lambda: of_numbers().predict([X[0], masked(X[1])]),
+    "x in lists": lambda: of_numbers().predict([[*X[0]], [*X[1][:2], masked(X[1, 2])]]),
+    "x of fit": lambda: fr.Trainer(of_numbers()).fit(masked(X), Y, verbose=0),
+    "x of evaluate": lambda: fr.Trainer(of_numbers()).evaluate(masked(X), Y),
+    "x of gradients": lambda: of_numbers().gradients(masked(X), Y),
+    "x of validation": lambda: fr.Trainer(of_numbers()).fit(X, Y, validation_data=(masked(X), Y), verbose=0),
+    "x of a step": lambda: of_numbers().stream(2).step(masked(X[:, 0])),
+    "ids": lambda: of_ids().predict(masked(ZEROS)),
+    "y": lambda: fr.Trainer(of_numbers()).fit(X, masked(Y), verbose=0),
+    "y of classes": lambda: fr.Trainer(of_ids(), **CLASSES).fit(ZEROS, masked(ZEROS[:, 0]), verbose=0),
+    "sample_weight": lambda: fr.Trainer(of_numbers()).fit(X, Y, sample_weight=masked([1.0, 1.0]), verbose=0),
+    "lengths": lambda: of_numbers().predict(X, lengths=masked([3, 3])),
+    "initial_state": lambda: of_numbers().predict(X, initial_state=masked(np.ones((2, 3)))),
+    "initial_state of an LSTM": lambda: of_numbers(fr.LSTM).predict(X, initial_state=(H3, masked(H3))),
+    "set_weights": weights_with_a_mask,
+    "a series": lambda: Forecaster().fit(masked(np.ones(90))),
+    "windows": lambda: windows(masked(np.ones(90)), 3),
+    "scaling": lambda: Scaling.fit(masked(np.ones((90, 2)))),
+}
+
+
+@pytest.mark.parametrize("case", MASKED)
+def test_a_mask_is_never_dropped_without_a_word(case):
+    check(V, ["masked value(s); expected none, as no mask is read: ", "fill"], MASKED[case])
+
+
+def test_an_array_that_could_have_a_mask_is_an_array():
+    model = of_numbers()
+    assert_array_equal(model.predict(np.ma.array(X)), model.predict(X))
+    with pytest.raises(
+        ValueError, match=r"^x has 3 masked value\(s\); .* x\.filled\(0\) puts numbers there, and lengths or"
+    ):
+        model.predict(masked(X, (1, 0, slice(3))))
+
+
+# ---------------------------------------------------------------------------------------------- labels of others
+
+
+@pytest.mark.parametrize(
+    ("y", "count", "counts", "cure"),
+    [
+        ([1, 9, 3], 9, [1, 1, 1], "y - 1, where yours go from 1 to 9"),
+        ([0, 9, 3], 9, [0, 1, 1], "y - 1, where yours go from 1 to 9"),
+        ([0, 9, 3], 9, [1, 1, 1], "change those, or give the model more outputs"),
+        ([1, 10, 3], 9, [1, 1, 1], "change those, or give the model more outputs"),
+        ([-1, 1, 1], 2, [1, 1, 1], "change those, or give the model more outputs"),
+    ],
+)
+def test_classes_from_one_up_are_told_how_to_begin_at_zero(y, count, counts, cure):
+    check(V, [cure], lambda: checks.classes(y, (3,), count, np.array(counts, bool)))
+
+
+@pytest.mark.parametrize(
+    ("y", "cure"), [([1.0, 2.0], "y - 1"), ([-1.0, 1.0], "(y + 1) / 2"), ([0.0, 2.0], "scale them, or use mse")]
+)
+def test_labels_of_two_kinds_are_told_how_to_become_probabilities(y, cure):
+    check(V, [f"from 0 to 1: {cure}"], lambda: checks.probabilities(np.array(y)[:, None], np.ones(2, bool)))

@@ -25,7 +25,9 @@ class Floor(NamedTuple):
 FLOORS = {
     "reference": Floor({"reference"}, set()),
     "kernels": Floor({"kernels"}, set()),
-    "ground": Floor({"_version", "checks", "extras", "files", "locks", "memory", "settings"}, set()),
+    "ground": Floor(
+        {"_version", "checks", "dialects", "extras", "files", "locks", "memory", "settings", "unknown"}, set()
+    ),
     "model": Floor(
         {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "states", "stream", "summary"}
         | {"cells", "compiling", "lane", "losses", "team", "threads", "update"},

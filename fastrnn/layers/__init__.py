@@ -5,12 +5,18 @@ Legend: I inputs, H units, G gates, V ids in the vocabulary, E size of an embedd
 weights are those of Keras.
 """
 
+from typing import TYPE_CHECKING
+
 from fastrnn.layers.base import ACTIVATIONS, Layer
 from fastrnn.layers.bidirectional import MERGE_MODES, Bidirectional
 from fastrnn.layers.cells import GRU, LSTM, Cell, Recurrent, SimpleRNN, Unidirectional
 from fastrnn.layers.ids import Embedding, IdLayer, OneHot
 from fastrnn.layers.stack import AnyLayer, layer_names, layer_widths, parameter_shapes
 from fastrnn.layers.stateless import Dense, Dropout
+from fastrnn.unknown import asked_of
+
+if not TYPE_CHECKING:
+    __getattr__ = asked_of(__name__)
 
 __all__ = [
     "ACTIVATIONS",

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import initializers
+from fastrnn.checks import brief
 from fastrnn.initializers import AnyInitializer, Shape
+from fastrnn.unknown import StructMeta, choice, explained
 
 if TYPE_CHECKING:
     from fastrnn.layers.cells import Cell
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
 
 
-class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True, kw_only=True):
+@explained
+class Layer(msgspec.Struct, metaclass=StructMeta, frozen=True, forbid_unknown_fields=True, tag=True, kw_only=True):
     """What every layer has: a name, or None to be named by its kind (`layer_names`).
 
     Attributes
@@ -69,7 +72,7 @@ class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True, k
         return sum(math.prod(shape) for shape in self.weight_shapes(input_size).values())
 
     def _error(self, field: str, expected: str) -> ValueError:
-        return ValueError(f"{type(self).__name__} has {field}={getattr(self, field)!r}; expected {expected}")
+        return ValueError(f"{type(self).__name__} has {field}={brief(getattr(self, field))}; expected {expected}")
 
     def _check_flag(self, field: str) -> None:
         if not isinstance(getattr(self, field), bool):
@@ -120,7 +123,7 @@ class Weighted(Layer, frozen=True, kw_only=True):
         if getattr(self, field) is None:
             msgspec.structs.force_setattr(self, field, "linear")
         elif getattr(self, field) not in self.activations:
-            raise self._error(field, f"one of {', '.join(self.activations)} (None is linear)")
+            raise self._error(field, f"{choice(getattr(self, field), self.activations)} (None is linear)")
 
     def _draw(self, shapes: dict[str, Shape], rng: np.random.Generator, size: int) -> dict[str, NDArray[np.float64]]:
         """Draw weights by the fields kernel_, recurrent_ and bias_initializer; ``size`` as in `Initializer.draw`."""

@@ -5,8 +5,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.checks import brief
 from fastrnn.initializers import Shape
 from fastrnn.layers.cells import GRU, LSTM, Cell, Recurrent, SimpleRNN
+from fastrnn.unknown import choice
 
 MERGE_MODES = ("concat", "sum", "mul", "ave")
 
@@ -47,7 +49,7 @@ class Bidirectional(Recurrent, frozen=True):
         super().__post_init__()
         if not isinstance(self.layer, SimpleRNN | LSTM | GRU):
             raise TypeError(
-                f"Bidirectional has layer={self.layer!r}; expected a SimpleRNN, LSTM or GRU, such as LSTM(32)"
+                f"Bidirectional has layer={brief(self.layer)}; expected a SimpleRNN, LSTM or GRU, such as LSTM(32)"
             )
         if self.layer.go_backwards:
             raise ValueError(
@@ -60,7 +62,7 @@ class Bidirectional(Recurrent, frozen=True):
                 f"write Bidirectional(..., name={self.layer.name!r})"
             )
         if self.merge_mode not in MERGE_MODES:
-            raise self._error("merge_mode", f"one of {', '.join(MERGE_MODES)}")
+            raise self._error("merge_mode", choice(self.merge_mode, MERGE_MODES))
 
     @property
     def return_sequences(self) -> bool:

@@ -1,7 +1,9 @@
 """Text, character by character: a book, its alphabet, a network that learns it, and counts to hold against it."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fastrnn.unknown import asked_of
 
 if TYPE_CHECKING:
     from fastrnn.text.alphabet import Alphabet
@@ -24,8 +26,10 @@ _HOMES = {
 __all__ = ["Alphabet", "Book", "CountModel", "TextModel", "TextReport", "TextSettings", "read_book"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: the command line's `--help` needs the settings alone."""
-    if name in _HOMES:
-        return getattr(import_module(f"fastrnn.text.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'fastrnn.text' has no attribute {name!r}")
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Import a public name on first use: the command line's `--help` needs the settings alone."""
+        if name in _HOMES:
+            return getattr(import_module(f"fastrnn.text.{_HOMES[name]}"), name)
+        return asked_of("fastrnn.text")(name)

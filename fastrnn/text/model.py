@@ -36,6 +36,7 @@ from fastrnn.text.settings import EPOCHS, TextSettings
 from fastrnn.text.split import Split
 from fastrnn.text.windows import carried_windows
 from fastrnn.trainer import Trainer
+from fastrnn.unknown import explained
 
 Ids = NDArray[np.int64]
 Costs = NDArray[np.float64]
@@ -81,6 +82,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("its numbers are out of range")
 
 
+@explained
 class TextModel(TextSettings):
     """Learns a text, character by character, and writes more of it.
 

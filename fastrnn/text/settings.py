@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 
 from fastrnn.settings import CELLS, DTYPES
+from fastrnn.unknown import explained
 
 EPOCHS = 20
 """Times that a text is read where nobody says how often."""
 
 
+@explained
 @dataclass(kw_only=True)
 class TextSettings:
     """Everything that decides what a text model learns.

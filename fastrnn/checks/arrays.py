@@ -1,4 +1,4 @@
-"""Checks of what users hand over: one clear line before any work.
+"""Checks of arrays: sequences, targets, weights.
 
 What kernels use as an address or a count - ids, classes, lengths - and what decides which of those count is copied
 before it is checked, so that nobody can change it afterwards. Floats stay where they are if they can.
@@ -7,8 +7,6 @@ before it is checked, so that nobody can change it afterwards. Floats stay where
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,29 @@ Array = NDArray[Any]
 PADDING = "pad the shorter rows and give lengths"
 
 
+def unmasked(name: str, value: Any, cure: str = "") -> None:
+    """Refuse masked values, in an array or in a list of arrays: NumPy drops the mask where it makes one array of them.
+
+    Raises
+    ------
+    ValueError
+        There are some.
+    """
+    count = _count_masked(value)
+    if count:
+        cure = cure or f"{name}.filled(0) puts numbers there, and lengths or sample_weight leave steps or rows out"
+        raise ValueError(f"{name} has {count} masked value(s); expected none, as no mask is read: {cure}")
+
+
+def _count_masked(value: Any) -> int:
+    if isinstance(value, list | tuple):
+        nested = {kind for kind in set(map(type, value)) if issubclass(kind, list | tuple | np.ma.MaskedArray)}
+        return sum(_count_masked(item) for item in value if type(item) in nested) if nested else 0
+    return int(np.ma.getmaskarray(value).sum()) if isinstance(value, np.ma.MaskedArray) else 0
+
+
 def _array(name: str, value: ArrayLike, expected: str) -> Array:
+    unmasked(name, value)
     try:
         return np.asarray(value).view()  # the shape of which the user cannot set in place
     except ValueError:
@@ -60,8 +80,7 @@ def _finite(name: str, array: Array, counts: NDArray[np.bool_] | None = None) ->
 
 def has_finite_square(numbers: Array) -> bool:
     """Whether the sum of squares is finite, and so every number."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(numbers.dot(numbers))
+    return math.isfinite(np.vdot(numbers, numbers))  # `dot` warns, and keeping it from that takes as long as itself
 
 
 def _cast(name: str, array: Array, dtype: str, counts: NDArray[np.bool_] | None = None) -> Array:
@@ -236,10 +255,11 @@ def classes(
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         at = f"row {place[0]}" + (f" at step {place[1]}" if len(place) == 2 else "")
-        raise ValueError(
-            f"{name} has {array[place]} in {at}, {int(bad.sum())} such in all; expected {why}: change those, or give "
-            f"the model more outputs"
-        )
+        cure = "change those, or give the model more outputs"
+        given = own[counts]
+        if given.min() > 0 and given.max() == count:
+            cure = f"{name} - 1, where yours go from 1 to {count}"
+        raise ValueError(f"{name} has {array[place]} in {at}, {int(bad.sum())} such in all; expected {why}: {cure}")
     return own
 
 
@@ -259,9 +279,11 @@ def probabilities(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
         bad = ((y < 0.0) | (y > 1.0)) & counts[..., None]
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
+        shift = {(-1.0, 1.0): f"({name} + 1) / 2", (1.0, 2.0): f"{name} - 1"}
+        cure = shift.get(tuple(np.unique(y[counts])), "scale them, or use mse")
         raise ValueError(
             f"{name} has {y[place]} in row {place[0]} (at index {place}), {int(bad.sum())} such in all; expected "
-            f"probabilities, from 0 to 1: scale them, or use mse"
+            f"probabilities, from 0 to 1: {cure}"
         )
 
 
@@ -335,8 +357,8 @@ def row_weights(sample_weight: ArrayLike | None, samples: int) -> NDArray[np.flo
     return own
 
 
-def weights(name: str, value: ArrayLike, shape: tuple[int, ...], dtype: str) -> Array:
-    """Return the array for a weight of the given shape.
+def weights(name: str, value: ArrayLike, shape: tuple[int, ...], dtype: str, what: str = "") -> Array:
+    """Return the array for a weight of the given shape; ``what`` is told of that shape.
 
     Raises
     ------
@@ -347,176 +369,6 @@ def weights(name: str, value: ArrayLike, shape: tuple[int, ...], dtype: str) -> 
     """
     array = _numbers(name, value, dtype)
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; expected {shape}")
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}{what}")
     _finite(name, array)
     return _cast(name, array, dtype)
-
-
-def cell_states(value: Any, sizes: Sequence[tuple[int, ...]], samples: int, dtype: str) -> list[list[Array]] | None:
-    """Return initial states as a list with one list of contiguous, finite arrays (N, H) a cell; None stays.
-
-    Parameters
-    ----------
-    value : one entry a cell, from the bottom up, forwards before backwards: an array (N, H), or a pair (h, c) of such
-        for an LSTM; a single cell takes the entry itself
-    sizes : for each cell the sizes of its arrays: (H,), or (H, H) for an LSTM
-    samples : N
-    dtype : of the arrays
-
-    Raises
-    ------
-    TypeError
-        Not numbers.
-    ValueError
-        Another number of states, another shape, NaN or infinity.
-    """
-    if value is None:
-        return None
-    count = len(sizes)
-    if count > 1 and not isinstance(value, list | tuple):
-        raise ValueError(
-            f"initial_state is {type(value).__name__}; expected a list of {count} states: one for each cell"
-        )
-    given = value if count > 1 or _lists_states(value, len(sizes[0])) else [value]
-    if len(given) != count:
-        raise ValueError(f"initial_state has {len(given)} states; expected {count}: one for each cell")
-    return [
-        _cell_state("initial_state" if count == 1 else f"initial_state[{i}]", entry, shape, samples, dtype)
-        for i, (entry, shape) in enumerate(zip(given, sizes, strict=True))
-    ]
-
-
-def _lists_states(value: Any, arrays: int) -> bool:
-    """Whether what a single cell was given is a list of states rather than the state itself."""
-    if not isinstance(value, list | tuple) or not value:
-        return False
-    return len(value) == 1 if arrays > 1 else _array("initial_state", value[0], "numbers").ndim == 2
-
-
-def _cell_state(name: str, entry: Any, sizes: tuple[int, ...], samples: int, dtype: str) -> list[Array]:
-    if len(sizes) == 1:
-        return [_state(name, entry, (samples, sizes[0]), "one row a sequence", dtype)]
-    if not isinstance(entry, list | tuple) or len(entry) != len(sizes):
-        given = f"{len(entry)} arrays" if isinstance(entry, list | tuple) else type(entry).__name__
-        raise ValueError(f"{name} is {given}; expected the pair (h, c) of an LSTM, each ({samples}, {sizes[0]})")
-    return [
-        _state(f"{name}[{i}]", part, (samples, size), f"{letter}, one row a sequence", dtype)
-        for i, (part, size, letter) in enumerate(zip(entry, sizes, "hc", strict=True))
-    ]
-
-
-def _state(name: str, value: ArrayLike, shape: tuple[int, int], what: str, dtype: str) -> Array:
-    array = _numbers(name, value, dtype)
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; expected {shape}: {what}")
-    _finite(name, array)
-    return _cast(name, array, dtype)
-
-
-def positive_int(name: str, value: Any) -> int:
-    """Return ``value`` if it is a whole number from 1 up.
-
-    Raises
-    ------
-    ValueError
-        It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}; expected a whole number from 1 up")
-    return int(value)
-
-
-def seed(value: Any) -> int:
-    """Return ``value`` if it is a whole number from 0 up.
-
-    Raises
-    ------
-    ValueError
-        It is not.
-    """
-    return whole("seed", value)
-
-
-def whole(name: str, value: Any) -> int:
-    """Return ``value`` if it is a whole number from 0 up.
-
-    Raises
-    ------
-    ValueError
-        It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError(f"{name} is {value!r}; expected a whole number from 0 up")
-    return int(value)
-
-
-def not_negative(name: str, value: Any) -> float:
-    """Return ``value`` if it is a finite number from 0 up.
-
-    Raises
-    ------
-    ValueError
-        It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < np.inf:
-        raise ValueError(f"{name} is {value!r}; expected a number from 0 up")
-    return float(value)
-
-
-def positive(name: str, value: Any) -> float | None:
-    """Return ``value`` if it is a finite number above 0; None stays.
-
-    Raises
-    ------
-    ValueError
-        It is neither.
-    """
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
-        raise ValueError(f"{name} is {value!r}; expected a number above 0, or None")
-    return float(value)
-
-
-def true_or_false(name: str, value: Any) -> bool:
-    """Return ``value`` if it is True or False.
-
-    Raises
-    ------
-    ValueError
-        It is neither.
-    """
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} is {value!r}; expected True or False")
-    return bool(value)
-
-
-def truncation(tbptt: Any) -> tuple[int, int] | None:
-    """Return ``tbptt`` as (k1, k2); ``k`` means ``(k, k)``; None stays.
-
-    Raises
-    ------
-    ValueError
-        Neither a whole number from 1 up nor a pair of them.
-    """
-    if tbptt is None:
-        return None
-    pair = tbptt if isinstance(tbptt, tuple | list) else (tbptt, tbptt)
-    if len(pair) != 2:
-        raise ValueError(
-            f"tbptt is {tbptt!r}; expected (k1, k2), a whole number k for (k, k), or None for full back-propagation"
-        )
-    return positive_int("tbptt's k1", pair[0]), positive_int("tbptt's k2", pair[1])
-
-
-def one_of(name: str, value: Any, known: Sequence[str]) -> str:
-    """Return ``value`` if it is among ``known``.
-
-    Raises
-    ------
-    ValueError
-        It is not; the line lists what is.
-    """
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
-    return str(value)
