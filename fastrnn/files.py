@@ -72,6 +72,48 @@ def check_path(path: Any) -> None:
         raise TypeError(f"path is {path!r}; expected the name of a file, such as 'model.safetensors'")
 
 
+SAFETENSORS, CSV = "safetensors", "CSV"
+_ENDINGS = {
+    SAFETENSORS: "safetensors ckpt", CSV: "csv tsv", "ONNX": "onnx ort", "Keras": "keras h5 hdf5",
+    "PyTorch": "pt pth pt2", "TensorFlow": "pb tflite", "Core ML": "mlmodel mlpackage", "GGUF": "gguf",
+    "pickle": "pkl pickle joblib", "NumPy": "npy npz", "MATLAB": "mat", "JSON": "json", "Python": "py", "C": "c h",
+    "Parquet": "parquet", "Excel": "xls xlsx", "a picture": "jpeg jpg pdf png svg", "an archive": "gz tar zip",
+}  # fmt: skip
+_FORM_OF = {f".{ending}": form for form, endings in _ENDINGS.items() for ending in endings.split()}
+
+
+def check_ending(name: str, path: FilePath, form: str) -> None:
+    """Refuse a file name whose ending tells readers of another format than ``form``; unknown endings tell of none.
+
+    Raises
+    ------
+    ValueError
+        It does.
+    """
+    text = os.fsdecode(path)
+    ending = os.path.splitext(text)[1].lower()
+    if _FORM_OF.get(ending, form) != form:
+        own = " or ".join(f".{each}" for each in _ENDINGS[form].split())
+        raise ValueError(
+            f"{name} is {text!r}, whose ending {ending} stands for {_FORM_OF[ending]}; expected {own}, or no ending: "
+            f"what is written is {form}"
+        )
+
+
+def save_path(name: str, path: Any) -> FilePath:
+    """Return ``path`` if a model or a checkpoint may be written there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_path` and `check_ending`.
+    """
+    check_path(path)
+    check_ending(name, path, SAFETENSORS)
+    kept: FilePath = path
+    return kept
+
+
 def atomic_write(path: FilePath, data: bytes) -> None:
     """Write a file so that at any moment, kills and power cuts included, its name holds the old contents or the new.
 
@@ -140,13 +182,13 @@ def write_tensors(path: FilePath, tensors: Mapping[str, Array], header: msgspec.
     TypeError
         A path that is none; a dtype that the file cannot hold.
     ValueError
-        A header of more than ``MAX_HEADER`` bytes.
+        A path with another format's ending; a header of more than ``MAX_HEADER`` bytes.
     OSError
         As `atomic_write`.
     """
     from safetensors.numpy import save
 
-    check_path(path)
+    save_path("path", path)
     plain = {name: _savable(name, array) for name, array in tensors.items()}
     envelope = _Envelope(FORMAT_VERSION, _kind(type(header)), _NO_DIGEST, msgspec.Raw(msgspec.json.encode(header)))
     data = save(plain, {"fastrnn": msgspec.json.encode(envelope).decode()})

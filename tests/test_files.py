@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
+import fastrnn as fr
 from fastrnn.files import (
     MAX_HEADER,
     FileFormatError,
@@ -351,3 +352,40 @@ def test_no_file_and_a_folder(tmp_path):
 def test_arrays_that_the_header_does_not_describe(tensors, match):
     with pytest.raises(FileFormatError, match=f"file: {match}"):
         check_tensors(Path("file"), tensors, {"a": (2, 3)}, "float64")
+
+
+# ---------------------------------------------------------------------------------------------- endings
+
+
+FOREIGN = ["m.onnx", "m.ONNX", "a.b/m.h5", "m.keras", "m.pt", "m.pth", "m.pkl", "m.npz", "m.joblib", "m.tflite", "m.pb"]
+FOREIGN += ["m.json", "m.csv", "fit.png", "m.safetensors.gz", "m.tar", ".onnx.h5"]
+ALLOWED = ["m", "m.safetensors", "m.ckpt", "m.SafeTensors", "m.model", "onnx", ".onnx", "m.onnx.bak", "v1.2", "h5.d/m"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_the_ending_of_another_format_is_refused(tmp_path, name):
+    model = fr.Sequential([fr.SimpleRNN(2)], input_size=1)
+    trainer, path = fr.Trainer(model), tmp_path / name
+    for write in (model.save, trainer.save_checkpoint, fr.ModelCheckpoint):
+        for place in (path, str(path)):
+            with pytest.raises(ValueError, match=r"whose ending \.\w+ stands for .*; expected \.safetensors or \.ckpt"):
+                write(place)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_other_endings_and_none_are_taken(tmp_path, name):
+    model = fr.Sequential([fr.SimpleRNN(2)], input_size=1)
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    model.save(path)
+    assert fr.load(path).count_params() == model.count_params()
+    fr.Trainer(model).save_checkpoint(path)
+    assert fr.ModelCheckpoint(path).path == path
+
+
+def test_a_file_under_another_ending_is_still_read(tmp_path):
+    """As earlier versions wrote them."""
+    fr.Sequential([fr.SimpleRNN(2)], input_size=1).save(tmp_path / "m")
+    os.rename(tmp_path / "m", tmp_path / "m.onnx")
+    assert fr.load(tmp_path / "m.onnx").built

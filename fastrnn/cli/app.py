@@ -15,6 +15,7 @@ from fastrnn._version import __version__
 from fastrnn.cli import run as tutorials
 from fastrnn.cli import text as texts
 from fastrnn.cli.outputs import check_outputs, write_forecast
+from fastrnn.files import CSV, SAFETENSORS, check_ending
 from fastrnn.settings import Settings
 
 app = App(
@@ -59,6 +60,7 @@ def train(
     """
     source = data or datasets.path()
     check_outputs(source, out, plot)
+    check_ending("--out", out, SAFETENSORS)
     chosen = settings or Settings()
     if data is None and chosen.features and Path(chosen.features[-1]).is_file():
         raise ValueError(f"{chosen.features[-1]} stands among the --features; expected the data first, then the flags")
@@ -124,6 +126,7 @@ def predict(
     source = data or datasets.path()
     if out is not None:
         check_outputs(source, out, kept=model)
+        check_ending("--out", out, CSV)
     from fastrnn.forecast import Forecaster
 
     forecaster = Forecaster.load(model)

@@ -11,6 +11,7 @@ from fastrnn import datasets
 from fastrnn.callbacks import Callback
 from fastrnn.cli.outputs import check_outputs
 from fastrnn.cli.progress import progress
+from fastrnn.files import SAFETENSORS, check_ending
 from fastrnn.text.settings import TextSettings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def train(
     source = text or datasets.ALICE
     check_outputs(source, out, plot, kept=checkpoint_of(out))
     check_outputs(source, checkpoint_of(out))
+    check_ending("--out", out, SAFETENSORS)
     book = read_book(source, encoding)
     replaced = " (replaced)" if out.exists() and not resume else ""
     chosen = settings or (TextModel.load(out) if resume else TextSettings())
