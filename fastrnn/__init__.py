@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.model import Sequential
     from fastrnn.monitors import EarlyStopping, ModelCheckpoint
+    from fastrnn.notices import TrainingWarning
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.trainer import Trainer
     from fastrnn.trainer_file import load
@@ -39,6 +40,7 @@ _HOMES = {
     "Sequential": "model",
     "EarlyStopping": "monitors",
     "ModelCheckpoint": "monitors",
+    "TrainingWarning": "notices",
     "SGD": "optimizers",
     "Adagrad": "optimizers",
     "Adam": "optimizers",
@@ -68,6 +70,7 @@ __all__ = [
     "Sequential",
     "SimpleRNN",
     "Trainer",
+    "TrainingWarning",
     "__version__",
     "load",
     "warmup",

@@ -101,7 +101,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Forecaster(Settings):
     """Learns to continue one column of a table.
 
-    Parameters are those of `Settings`.
+    Parameters are those of `Settings`; they may be set for the next `fit`, and ``missing`` for the next `predict` too.
 
     Examples
     --------
@@ -113,6 +113,7 @@ class Forecaster(Settings):
 
     model: Sequential
     recipe: Recipe | None = None
+    _plain = frozenset({"model"})
 
     def fit(self, data: Any, callbacks: Sequence[Any] = ()) -> Report:
         """Train on the earlier rows of a table, and measure on the last 15 % of them.
@@ -132,6 +133,7 @@ class Forecaster(Settings):
             What `Table.select`, `split_by_time` and `Trainer` refuse; a period longer than the training rows; a loss
             that is no longer finite.
         """
+        self.__post_init__()  # what was set since then
         table = as_table(data)
         target = table.target(self.target)
         series = table.select(target, self.features, self.missing)
@@ -175,29 +177,30 @@ class Forecaster(Settings):
         """
         if self.recipe is None:
             raise ValueError("the forecaster has not been trained; expected one after fit or load")
-        recipe, horizon = self.recipe, self.horizon
+        recipe, told = self.recipe, self.recipe.settings
+        horizon, window = told.horizon, told.window
         steps = horizon if steps is None else steps
         if steps < 1:
             raise ValueError(f"steps={steps}; expected at least 1")
-        if self.features and steps > horizon:
+        if told.features and steps > horizon:
             raise ValueError(
                 f"steps={steps}; expected at most the horizon, {horizon}, as the features are not known further ahead: "
                 "train with a longer horizon or without features"
             )
         table = as_table(data)
-        series = table.select(str(recipe.settings.target), self.features, self.missing)
-        if len(series.values) < self.window:
+        series = table.select(str(told.target), told.features, self.missing)
+        if len(series.values) < window:
             raise ValueError(
-                f"{table.source} has {len(series.values)} rows; expected at least {self.window}, the model's window"
+                f"{table.source} has {len(series.values)} rows; expected at least {window}, the model's window"
             )
-        scores = recipe.scaling.transform(series.values[-self.window :])
+        scores = recipe.scaling.transform(series.values[-window:])
         ahead: list[float] = []
         while len(ahead) < steps:
             newest = scores[-1, 0]
             block = self.model.predict(self._inputs(scores[None]))[0] * recipe.moves + newest
             ahead.extend(block)
             # With features there is one block only: what is fed back is the target.
-            scores = np.concatenate([scores, np.repeat(block[:, None], scores.shape[1], axis=1)])[-self.window :]
+            scores = np.concatenate([scores, np.repeat(block[:, None], scores.shape[1], axis=1)])[-window:]
         return Forecast(
             series.names[0], recipe.scaling.inverse(ahead[:steps]), _dates_after(series.dates, recipe, steps)
         )
@@ -266,7 +269,7 @@ class Forecaster(Settings):
             threads=self.threads,
             seed=self.seed,
         )
-        best = _Best(model, trainer.evaluate(inputs[1], outputs[1])["loss"])
+        best = _Best(trainer, trainer.evaluate(inputs[1], outputs[1])["loss"])
         history = trainer.fit(
             inputs[0],
             outputs[0],
@@ -276,13 +279,6 @@ class Forecaster(Settings):
             callbacks=[best, *callbacks],
             verbose=0,
         )
-        losses = history.history["loss"]
-        broken = np.flatnonzero(~np.isfinite(losses))
-        if len(broken):
-            raise ValueError(
-                f"the loss is {losses[broken[0]]} in epoch {broken[0] + 1}; expected a finite one: lower "
-                f"learning_rate={self.learning_rate}"
-            )
         model.set_weights(best.weights)
         return history.history, best.epoch
 
@@ -290,10 +286,17 @@ class Forecaster(Settings):
 class _Best:
     """Remembers the weights of the lowest validation loss; epoch 0 is the model before training."""
 
-    def __init__(self, model: Sequential, loss: float) -> None:
-        self.model, self.loss, self.epoch, self.weights = model, loss, 0, model.get_weights()
+    def __init__(self, trainer: Trainer, loss: float) -> None:
+        self.trainer, self.model = trainer, trainer.model
+        self.loss, self.epoch, self.weights = loss, 0, trainer.model.get_weights()
 
     def __call__(self, epoch: int, logs: dict[str, float]) -> None:
+        for name, what in (("loss", "the loss"), ("val_loss", "the loss on the validation windows")):
+            if not np.isfinite(logs[name]):
+                rate = self.trainer.optimizer.learning_rate
+                raise ValueError(
+                    f"{what} is {logs[name]} in epoch {epoch + 1}; expected a finite one: lower learning_rate={rate}"
+                )
         if logs["val_loss"] < self.loss:
             self.loss, self.epoch, self.weights = logs["val_loss"], epoch + 1, self.model.get_weights()
 

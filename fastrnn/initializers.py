@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.attributes import fix
 from fastrnn.checks import brief
 from fastrnn.unknown import StructMeta, asked_of, choice, explained
 
@@ -175,6 +176,7 @@ class TorchUniform(Initializer, frozen=True):
         return rng.uniform(-limit, limit, shape)
 
 
+fix(Initializer, "another object: {kind}({name}=...)")
 AnyInitializer = Constant | GlorotUniform | Identity | Normal | Ones | Orthogonal | TorchUniform | Uniform | Zeros
 
 BY_NAME: dict[str, Initializer] = {

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastrnn import checks
+from fastrnn.attributes import FixedList, Guarded
 from fastrnn.lane import LANE_BYTES, Lane
-from fastrnn.layers import Layer
+from fastrnn.layers import AnyLayer, Layer
 from fastrnn.locks import Lock
 from fastrnn.losses import Columns
 from fastrnn.network import Network, cells_of, check_stack, output_form, vocabulary_of
@@ -65,8 +66,12 @@ def _rebuilt(
     return model
 
 
+_SETTLED = "another model: Sequential(layers, input_size, dtype, seed)"
+"""What changes what a model was made with."""
+
+
 @explained
-class Sequential:
+class Sequential(Guarded):
     """Layers one after another, at least one of them recurrent.
 
     Parameters
@@ -78,6 +83,7 @@ class Sequential:
 
     Attributes
     ----------
+    layers, input_size, dtype, seed : as given; they cannot be set
     state_sizes : sizes of the states: for each recurrent cell (H,), or (H, H) for an LSTM's h and c
     reads_backwards : whether a layer reads its input from the last step to the first
 
@@ -87,16 +93,23 @@ class Sequential:
         A stack whose layers do not fit, an unknown dtype, an input size or a seed that is no whole number.
     """
 
+    _told: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("layers", "dtype", "seed", "state_sizes", "reads_backwards", "output_form"), _SETTLED),
+        "input_size": f"model.build(input_size) before the first fit, or {_SETTLED}",
+        "built": "model.build(input_size)",
+        "network": "other weights: model.set_weights",
+    }
+
     def __init__(
         self, layers: Sequence[Layer], input_size: int | None = None, dtype: DTypeLike = "float32", seed: int = 0
     ) -> None:
-        self.layers = check_stack(list(layers))
+        self.layers: list[AnyLayer] = FixedList(check_stack(list(layers)), _SETTLED)
         self.dtype = checks.one_of(
             "dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, ("float32", "float64")
         )
         self.seed = checks.seed(seed)
         cells = cells_of(self.layers)
-        self.state_sizes = [cell.state_sizes for cell in cells]
+        self.state_sizes: list[tuple[int, ...]] = FixedList([cell.state_sizes for cell in cells], _SETTLED)
         self.reads_backwards = any(cell.reads_backwards for cell in cells)
         self._vocabulary = vocabulary_of(self.layers)
         self._lock = Lock()
@@ -299,7 +312,7 @@ class Sequential:
 
         Returns
         -------
-        loss : float
+        loss : float; NaN if nothing counts
         gradients : arrays under the names of `parameters`, and those of ``wants``
 
         Notes
@@ -424,7 +437,7 @@ class Sequential:
         Raises
         ------
         ValueError
-            The model is not built yet.
+            The model is not built yet, or ``path`` has the ending of another format.
         TypeError
             ``path`` is no path.
         OSError

@@ -3,45 +3,66 @@
 from __future__ import annotations
 
 import math
-import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import checks
+from fastrnn.attributes import Guarded, Setting
 from fastrnn.callbacks import Callback
-from fastrnn.files import check_path, check_writable
+from fastrnn.files import FilePath, check_writable, save_path
 from fastrnn.unknown import choice, explained
 
 if TYPE_CHECKING:
     from fastrnn.trainer import Trainer
 
 
-class Monitor(Callback):
+def _figure(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {checks.brief(value)}; expected the name of a figure, such as 'val_loss'")
+    return value
+
+
+class Monitor(Guarded, Callback):
     """Remembers the best value of a figure.
 
     Attributes
     ----------
-    monitor, mode : the figure, and whether its "min" or its "max" is the best
+    monitor, mode : the figure, and whether its "min" or its "max" is the best; may be set for the next fit
     best : the best value so far; infinite where there was none, never NaN
     """
 
+    monitor = Setting(_figure)
+    _told: ClassVar[Mapping[str, str]] = {"best": "a fit that finds it"}
+
     def __init__(self, monitor: str, mode: str | None) -> None:
-        if not isinstance(monitor, str):
-            raise TypeError(f"monitor is {checks.brief(monitor)}; expected the name of a figure, such as 'val_loss'")
-        self.monitor = monitor
-        by_name = "max" if monitor.endswith("accuracy") else "min"
-        self.mode = by_name if mode is None else checks.one_of("mode", mode, ("min", "max"))
+        self.monitor, self.mode = monitor, mode
         self.reset()
 
+    @property
+    def mode(self) -> str:
+        """Whether "min" or "max" is the best: by the figure's name where nobody said so."""
+        return self._mode or ("max" if self.monitor.endswith("accuracy") else "min")
+
+    @mode.setter
+    def mode(self, mode: str | None) -> None:
+        self._mode = None if mode is None else checks.one_of("mode", mode, ("min", "max"))
+
+    @property
+    def best(self) -> float:
+        """The best value so far."""
+        return self._best
+
     def reset(self) -> None:
-        """Forget the best value."""
-        self.best = math.inf if self.mode == "min" else -math.inf
+        """Forget the best value; watch the figure anew."""
+        self._watched, self._wants_most = self.monitor, self.mode == "max"
+        self._best = -math.inf if self._wants_most else math.inf
 
     def is_better(self, value: float, by: float = 0.0) -> bool:
         """Whether a value is better than the best so far, and ``by`` more than this much; NaN never is."""
-        return value < self.best - by if self.mode == "min" else value > self.best + by
+        return value > self._best + by if self._wants_most else value < self._best - by
 
     def check_monitor(self, trainer: Trainer) -> None:
         """Refuse a figure that the fit in hand does not give.
@@ -72,19 +93,31 @@ class EarlyStopping(Monitor):
 
     Attributes
     ----------
+    monitor, patience, min_delta, restore_best_weights, mode : as given; ``patience`` and ``min_delta`` may be set for
+        the next epoch, the others for the next fit
     best, best_epoch : the best value, and the number of its epoch in this fit, from 0; None where there was none
     stopped_epoch : number of the epoch after which the fit was stopped; None if it was not
 
     Notes
     -----
-    NaN is never better. Every fit begins anew. As in Keras, an epoch's training figures are means over its minibatches,
-    each taken before its update, while the weights of the epoch are those after all its updates.
+    NaN is never better, nor is an epoch that leaves weights that are not finite. Every fit begins anew. As in Keras, an
+    epoch's training figures are means over its minibatches, each taken before its update, while the weights of the
+    epoch are those after all its updates.
 
     Raises
     ------
     ValueError, TypeError
         Settings outside their range; at the beginning of a fit, a figure that the fit does not give.
     """
+
+    patience = Setting(checks.whole)
+    min_delta = Setting(checks.not_negative)
+    restore_best_weights = Setting(checks.true_or_false)
+    _told: ClassVar[Mapping[str, str]] = {
+        **Monitor._told,
+        "best_epoch": "a fit that finds it",
+        "stopped_epoch": "trainer.stop()",
+    }
 
     def __init__(
         self,
@@ -95,30 +128,39 @@ class EarlyStopping(Monitor):
         mode: str | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.patience = checks.whole("patience", patience)
-        self.min_delta = checks.not_negative("min_delta", min_delta)
-        self.restore_best_weights = checks.true_or_false("restore_best_weights", restore_best_weights)
-        self.best_epoch: int | None = None
-        self.stopped_epoch: int | None = None
+        self.patience, self.min_delta, self.restore_best_weights = patience, min_delta, restore_best_weights
+        self._best_epoch: int | None = None
+        self._stopped_epoch: int | None = None
         self._wait = 0
         self._weights: NDArray[Any] | None = None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """Number of the best epoch."""
+        return self._best_epoch
+
+    @property
+    def stopped_epoch(self) -> int | None:
+        """Number of the last epoch of a fit that was stopped."""
+        return self._stopped_epoch
 
     def begin(self, trainer: Trainer, epochs: int, samples: int) -> None:
         self.check_monitor(trainer)
         self.reset()
-        self.best_epoch = self.stopped_epoch = None
+        self._best_epoch = self._stopped_epoch = None
         self._trainer, self._wait = trainer, 0
-        self._keep_weights()
+        self._weights = trainer.model.network.flat.copy() if self.restore_best_weights else None
 
     def epoch(self, epoch: int, figures: dict[str, float]) -> None:
-        value = figures[self.monitor]
-        if self.is_better(value, self.min_delta):
-            self.best, self.best_epoch, self._wait = value, epoch, 0
-            self._keep_weights()
+        value = figures[self._watched]
+        if self.is_better(value, self.min_delta) and self._trainer.is_finite:
+            self._best, self._best_epoch, self._wait = value, epoch, 0
+            if self._weights is not None:
+                self._weights = self._trainer.model.network.flat.copy()
             return
         self._wait += 1
         if self._wait >= max(1, self.patience):
-            self.stopped_epoch = epoch
+            self._stopped_epoch = epoch
             self._trainer.stop()
 
     def end(self) -> None:
@@ -127,10 +169,6 @@ class EarlyStopping(Monitor):
             network.flat[:] = self._weights
             network.weights_changed()
             self._weights = None
-
-    def _keep_weights(self) -> None:
-        if self.restore_best_weights:
-            self._weights = self._trainer.model.network.flat.copy()
 
 
 @explained
@@ -147,10 +185,16 @@ class ModelCheckpoint(Monitor):
         another run than the trainer's own, which `Trainer.resume` continues, does not count
     mode : "min" or "max", whichever is the best; None takes "max" for accuracy, "min" for all others
 
+    Attributes
+    ----------
+    path, monitor, save_best_only, mode : as given; ``path`` may be set for the next epoch, the others for the next fit
+    best : the figure of the model which the file holds
+
     Notes
     -----
-    NaN is never better. As in Keras, an epoch's training figures are means over its minibatches, each taken before its
-    update, while the weights that are written are those after all its updates.
+    NaN is never better, and weights that are not finite are never written. As in Keras, an epoch's training figures are
+    means over its minibatches, each taken before its update, while the weights that are written are those after all its
+    updates.
 
     Raises
     ------
@@ -160,33 +204,35 @@ class ModelCheckpoint(Monitor):
         At the beginning of a fit, a place that cannot be written; later, what prevented writing.
     """
 
+    path = Setting(save_path)
+    save_best_only = Setting(checks.true_or_false)
+
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: FilePath,
         monitor: str = "val_loss",
         save_best_only: bool = False,
         mode: str | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        check_path(path)
-        self.path, self.save_best_only = path, checks.true_or_false("save_best_only", save_best_only)
+        self.path, self.save_best_only = path, save_best_only
 
     def begin(self, trainer: Trainer, epochs: int, samples: int) -> None:
         check_writable(self.path)
-        self._trainer = trainer
+        self._trainer, self._saves_all = trainer, not self.save_best_only
         if self.save_best_only:
             self.check_monitor(trainer)
             self.reset()
             value = self._value_in_file()
             if self.is_better(value):
-                self.best = value
+                self._best = value
 
     def epoch(self, epoch: int, figures: dict[str, float]) -> None:
-        if not self.save_best_only:
-            self._trainer.save_checkpoint(self.path)
-        elif self.is_better(figures[self.monitor]):
-            self._trainer.save_checkpoint(self.path)
-            self.best = figures[self.monitor]
+        if not (self._saves_all or self.is_better(figures[self._watched])) or not self._trainer.is_finite:
+            return
+        self._trainer.save_checkpoint(self.path)
+        if not self._saves_all:
+            self._best = figures[self._watched]
 
     def _value_in_file(self) -> float:
         """Return the figure of the model that the file holds, NaN where it holds none of this trainer's run."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from fastrnn.attributes import fix
 from fastrnn.checks import brief
 from fastrnn.unknown import StructMeta, asked_of, explained
 
@@ -217,3 +218,4 @@ class Adagrad(Optimizer, frozen=True):
 
 AnyOptimizer = SGD | Adam | RMSProp | Adagrad
 """Every optimizer that there is."""
+fix(Optimizer, "another optimizer: trainer.optimizer = {kind}({name}=...)")

@@ -81,13 +81,37 @@ class Training(NamedTuple):
     dropout_seed: int | None = None
     recompute: bool = False
 
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What decides about a plan's operations and buffers; the rest are numbers that `Plan.tune` changes."""
+        rule = self.optimizer and (type(self.optimizer), self.optimizer.states, self.optimizer.leaves_unused_alone)
+        return (*self._replace(optimizer=None, clip_value=None, clip_norm=None), rule, self.clip_norm is None)
+
 
 class Progress(NamedTuple):
-    """How far training has come: updates, draws of dropout's masks, and a flat buffer for each optimizer's state."""
+    """How far training has come.
 
+    Attributes
+    ----------
+    kind : of the optimizer whose the updates and the states are
+    updates, draws : updates of the weights by it, and draws of dropout's masks so far
+    states : a flat buffer for each of the optimizer's states, by name
+    """
+
+    kind: str
     updates: int
     draws: int
-    states: list[Array]
+    states: dict[str, Array]
+
+    def under(self, optimizer: Optimizer, size: int, dtype: str) -> Progress:
+        """Return where another optimizer goes on: one of the same kind from the states that it shares, else anew.
+
+        ``size`` and ``dtype`` are those of the states.
+        """
+        is_same = self.kind == optimizer.kind
+        kept = self.states if is_same else {}
+        states = {name: kept[name] if name in kept else zeros(size, dtype) for name in optimizer.states}
+        return Progress(optimizer.kind, self.updates if is_same else 0, self.draws, states)
 
 
 class Plan:
@@ -441,23 +465,33 @@ class Plan:
 
     @property
     def progress(self) -> Progress:
-        """What another plan for the same network and optimizer needs to go on."""
-        return Progress(self.updates, self.draws, self.update.state)
+        """What another plan for the same network needs to go on."""
+        assert self.training is not None
+        assert self.training.optimizer is not None
+        optimizer = self.training.optimizer
+        states = dict(zip(optimizer.states, self.update.state, strict=True))
+        return Progress(optimizer.kind, self.updates, self.draws, states)
 
     def go_on_from(self, progress: Progress) -> None:
         """Take over the progress of a plan for the same network and optimizer."""
         self._calls[0]["step"], self.draws = progress.updates, progress.draws
-        for mine, theirs in zip(self.update.state, progress.states, strict=True):
+        for mine, theirs in zip(self.update.state, progress.states.values(), strict=True):
             mine[:] = theirs
+
+    def tune(self, training: Training) -> None:
+        """Train on with other numbers: training of the same `Training.form`."""
+        if training != self.training:
+            self.training = training
+            self.update.tune(training)
 
     def zero_totals(self) -> None:
         """Begin the sums of an epoch."""
         self.totals[:] = 0.0
 
     def means(self) -> list[float]:
-        """Return loss and metrics since `zero_totals`: means by the weights that count, 0 if nothing counts."""
+        """Return loss and metrics since `zero_totals`: means by the weights that count, NaN if nothing counts."""
         weight = self.totals[batch.EPOCH_WEIGHT]
-        return [float(total / weight) if weight else 0.0 for total in self.totals[batch.EPOCH_SUMS :]]
+        return [float(total / weight) if weight else math.nan for total in self.totals[batch.EPOCH_SUMS :]]
 
     def repeat(self, team: Team) -> None:
         """Run what was run last once more; not for training."""

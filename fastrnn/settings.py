@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from fastrnn.attributes import Guarded
 from fastrnn.unknown import explained
 
 CELLS: Final = ("simple_rnn", "lstm", "gru")
@@ -13,7 +14,7 @@ MISSING: Final = ("refuse", "drop", "previous")
 
 @explained
 @dataclass(kw_only=True)
-class Settings:
+class Settings(Guarded):
     """Everything that decides what a forecaster learns.
 
     Parameters

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastrnn import checks
+from fastrnn.attributes import Guarded
 from fastrnn.network import vocabulary_of
 from fastrnn.states import state_form
 from fastrnn.unknown import explained
@@ -19,12 +20,13 @@ Array = NDArray[Any]
 
 
 @explained
-class Stream:
+class Stream(Guarded):
     """One step of ``batch`` sequences at a time; made by ``model.stream(batch)``.
 
     Attributes
     ----------
-    state : as ``initial_state`` of ``predict``, with ``batch`` rows; zero at first and after `reset`
+    state : as ``initial_state`` of ``predict``, with ``batch`` rows, from which the next step goes on; may be set; zero
+        at first and after `reset`
     """
 
     def __init__(self, model: Sequential, batch: int) -> None:
@@ -34,9 +36,22 @@ class Stream:
     def reset(self) -> None:
         """Set the state to zero."""
         dtype = self._model.dtype
-        self.state: Any = state_form(
+        self._state: Any = state_form(
             [[np.zeros((self._batch, size), dtype) for size in sizes] for sizes in self._model.state_sizes]
         )
+
+    @property
+    def state(self) -> Any:
+        """The state from which the next step goes on."""
+        return self._state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        checked = checks.cell_states(state, self._model.state_sizes, self._batch, self._model.dtype)
+        if checked is None:
+            self.reset()
+        else:
+            self._state = state_form(checked)
 
     def step(self, x: ArrayLike) -> Array:
         """Take the next step (batch, F) of each sequence, or its ids (batch,), and return the outputs (batch, O).
@@ -59,5 +74,5 @@ class Stream:
                 f"x has shape {array.shape}; expected ({shape}{',' * (len(form) == 1)}): one step of each sequence"
             )
         y: Array
-        y, self.state = self._model.predict(array[:, None], initial_state=self.state, return_state=True, threads=1)
+        y, self._state = self._model.predict(array[:, None], initial_state=self._state, return_state=True, threads=1)
         return y.reshape(self._batch, -1)

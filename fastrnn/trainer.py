@@ -6,25 +6,28 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastrnn import checks
+from fastrnn.attributes import FixedList, Guarded, Setting
 from fastrnn.callbacks import Callback, Each, ProgressBar
 from fastrnn.files import FileFormatError
 from fastrnn.history import History
-from fastrnn.losses import Columns
-from fastrnn.memory import zeros
-from fastrnn.model import ROWS, Sequential, check_recompute
-from fastrnn.optimizers import Adam, Optimizer
+from fastrnn.model import ROWS, Sequential
+from fastrnn.notices import TrainingWarning, of_divergence
+from fastrnn.optimizers import Optimizer
 from fastrnn.plan import Data, Plan, Progress, Training
 from fastrnn.team import Team
 from fastrnn.threads import choose_threads
+from fastrnn.trainer_settings import Told, TrainerSettings, check_settings
+from fastrnn.training_data import by_place, checked_data, fitting_data, why_nothing_counts
 from fastrnn.unknown import explained
 
 Array = NDArray[Any]
@@ -32,8 +35,14 @@ SLICE_SECONDS = 0.1
 """How long one compiled call may take before progress is told and Ctrl-C is heard."""
 
 
+def _history(name: str, value: Any) -> History:
+    if not isinstance(value, History):
+        raise TypeError(f"{name} is {value!r}; expected a History")
+    return value
+
+
 @explained
-class Trainer:
+class Trainer(Guarded):
     """Fits a model.
 
     Parameters
@@ -63,8 +72,16 @@ class Trainer:
 
     Attributes
     ----------
+    loss, optimizer, metrics, clip_value, clip_norm, tbptt, tbptt_update, threads, seed, recompute
+        as given; what is set is checked as here, and counts from the next fit on. A callback may set them: then they
+        count from the next epoch on, ``threads`` from the next fit on; ``loss``, ``metrics`` and ``recompute`` wait for
+        the end of the fit. An optimizer of the same kind goes on from the old one's state (the moments, the number of
+        updates), one of another kind begins anew; ``seed`` begins the shuffling anew
+    model : cannot be another
     history : figures of all epochs so far, over all fits
-    figures : names of the figures of an epoch in the fit in hand, or the last one
+    figures : names of the figures of an epoch in the fit in hand, or the last one; a callback may add to them when the
+        fit begins
+    is_finite : whether all weights are finite numbers, and all that the optimizer keeps
 
     Raises
     ------
@@ -75,6 +92,25 @@ class Trainer:
     ----------
     Williams and Peng (1990), BPTT(h; h') with h = k2 and h' = k1. Pascanu, Mikolov and Bengio (2013) for ``clip_norm``.
     """
+
+    loss = Told[str]()
+    optimizer = Told[Optimizer]()
+    metrics = Told[list[str]]()
+    clip_value = Told[float | None]()
+    clip_norm = Told[float | None]()
+    tbptt = Told[tuple[int, int] | None]()
+    tbptt_update = Told[str]()
+    threads = Told[int | None]()
+    seed = Told[int]()
+    recompute = Told[str | None]()
+    history = Setting(_history)
+    _told: ClassVar[Mapping[str, str]] = {
+        "model": "a trainer of its own for another model: Trainer(model, ...)",
+        **dict.fromkeys(("settings", "training"), "one of them, such as trainer.clip_norm = 1.0"),
+        "progress": "Trainer.resume, which goes on from a checkpoint",
+        "generator": "another seed: trainer.seed = 1",
+        "is_finite": "other weights: trainer.model.set_weights",
+    }
 
     def __init__(
         self,
@@ -92,31 +128,13 @@ class Trainer:
     ) -> None:
         if not isinstance(model, Sequential):
             raise TypeError(f"model is {model!r}; expected a Sequential")
-        if optimizer is not None and not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer is {optimizer!r}; expected SGD(...), Adam(...), RMSProp(...) or Adagrad(...)")
         self.model = model
-        self.optimizer = Adam() if optimizer is None else optimizer
-        if not isinstance(metrics, list | tuple):
-            raise TypeError(f"metrics is {metrics!r}; expected a list, such as ['mae']")
-        self._columns = Columns(model.layers, (loss, *metrics))
-        self.loss, self.metrics = loss, list(metrics)
-        self.training = Training(
-            tbptt=checks.truncation(tbptt),
-            online=checks.one_of("tbptt_update", tbptt_update, ("sequence", "chunk")) == "chunk",
-            optimizer=self.optimizer,
-            clip_value=checks.positive("clip_value", clip_value),
-            clip_norm=checks.positive("clip_norm", clip_norm),
-            dropout_seed=checks.seed(seed),
-            recompute=check_recompute(recompute, tbptt, model.reads_backwards),
-        )
-        if self.training.online and model.reads_backwards:
-            raise ValueError(
-                "tbptt_update='chunk' with a layer that reads backwards, which needs the whole sequence first; "
-                "expected 'sequence'"
-            )
-        self.threads = None if threads is None else checks.positive_int("threads", threads)
+        self._settings = check_settings(
+            model, loss=loss, optimizer=optimizer, metrics=metrics, clip_value=clip_value, clip_norm=clip_norm,
+            tbptt=tbptt, tbptt_update=tbptt_update, threads=threads, seed=seed, recompute=recompute,
+        )  # fmt: skip
         self.history = History()
-        self.figures = ["loss", *self.metrics]
+        self._figures = self._settings.figures
         self._stops = False
         self._random = np.random.default_rng(checks.seed(seed))
         self._fitting = threading.Lock()
@@ -131,7 +149,7 @@ class Trainer:
         y: ArrayLike,
         epochs: int = 10,
         batch_size: int = 32,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: tuple[Any, ...] | Mapping[str, Any] | None = None,
         validation_split: float = 0.0,
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
@@ -149,9 +167,9 @@ class Trainer:
             without weight and of steps beyond the lengths are not read. Where outputs begin with zeros for padding
             (``go_backwards``), so do the targets
         epochs, batch_size : whole numbers from 1 up; the last minibatch of an epoch may be smaller
-        validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)
+        validation_data : (x, y), (x, y, sample_weight), or a dict: "x", "y", and perhaps "sample_weight", "lengths"
         validation_split : share of the rows, taken from the end, that is held out, in [0, 1)
-        sample_weight : (N,) weights; a minibatch in which nothing counts makes no update
+        sample_weight : (N,) weights; a minibatch in which nothing counts makes no update and is no part of the means
         lengths : (N,) whole numbers from 0 to T; steps beyond them are not read and count for nothing
         shuffle : a new order every epoch
         carry_state : rows are consecutive stretches of long sequences: row i of a minibatch goes on where row i of the
@@ -161,7 +179,7 @@ class Trainer:
 
         Returns
         -------
-        history : loss and metrics of every epoch of this fit, means over the epoch
+        history : loss and metrics of every epoch of this fit, means over the epoch; NaN where nothing counts
 
         Notes
         -----
@@ -173,13 +191,22 @@ class Trainer:
         Raises
         ------
         ValueError, TypeError
-            Input of another shape or type, NaN, infinity, settings that do not go together; before any work.
+            Input of another shape or type, NaN, infinity, lengths and weights by which nothing counts, settings that do
+            not go together; before any work.
         RuntimeError
             This trainer is fitting already, in another thread or a callback.
+
+        Warns
+        -----
+        TrainingWarning
+            Validation data of which nothing counts, before any work; a loss, weights or an optimizer's state that are
+            no longer finite, once, after the epoch in which it happens. Training goes on.
         """
         model = self.model
         epochs = checks.positive_int("epochs", epochs)
-        data, held_out = self._split(x, y, sample_weight, lengths, validation_data, validation_split)
+        data, held_out = fitting_data(
+            model, self._settings.columns, x, y, sample_weight, lengths, validation_data, validation_split
+        )
         samples = len(data.x)
         rows = min(samples, checks.positive_int("batch_size", batch_size))
         if carry_state and (shuffle or samples % rows):
@@ -187,12 +214,15 @@ class Trainer:
                 f"carry_state=True with shuffle={shuffle} and {samples} sequences in batches of {rows}; "
                 f"expected shuffle=False and a number of sequences that batch_size divides"
             )
-        if carry_state and (model.reads_backwards or self.training.recompute):
+        if carry_state and (model.reads_backwards or self.recompute):
             what = "a layer that reads backwards" if model.reads_backwards else "recompute"
             raise ValueError(
                 f"carry_state=True with {what}; expected carry_state=False, or a model and trainer without it"
             )
         listeners = _listeners(callbacks)
+        if held_out is not None and (why := why_nothing_counts(held_out)):
+            text = f"validation: {why}, so that nothing counts; its figures are NaN, and no epoch is the best by them"
+            warnings.warn(text, TrainingWarning, stacklevel=2)
         model.build_for(data.x)
         if verbose or (verbose is None and sys.stderr.isatty()):
             listeners.append(ProgressBar())
@@ -217,22 +247,25 @@ class Trainer:
     ) -> History:
         """Train on checked data."""
         samples, steps = data.x.shape[:2]
-        plan = self._training_plan(rows, steps, carry_state)
         order = np.arange(samples) if shuffle else None
-        plan.read(data._replace(order=order))
+        data = data._replace(order=order)
+        threads = choose_threads(self.threads, self.model.network, rows, steps, trains=True)
+        settings, plan = self._settings, self._training_plan(data, rows, carry_state, threads)
         history = History()
-        self.figures = [
-            prefix + name for prefix in ("", "val_")[: 1 + (held_out is not None)] for name in ("loss", *self.metrics)
+        self._figures = [
+            prefix + name for prefix in ("", "val_")[: 1 + (held_out is not None)] for name in settings.figures
         ]
-        self._stops = False
-        with Team(plan.threads) as team, ExitStack() as ending:
-            ending.callback(plan.release)
+        self._stops = has_diverged = False
+        with Team(threads) as team, ExitStack() as ending:
+            ending.callback(lambda: plan.release())
             for listener in listeners:
                 ending.callback(listener.end)
                 listener.begin(self, epochs, samples)
             for epoch in range(epochs):
                 if self._stops:
                     break
+                if self._settings is not settings:
+                    settings, plan = self._settings, self._training_plan(data, rows, carry_state, threads)
                 if order is not None:
                     order[:] = self._random.permutation(samples)
                 figures = self._epoch(plan, team, epoch, samples, listeners)
@@ -240,8 +273,12 @@ class Trainer:
                     figures |= {f"val_{name}": value for name, value in self._evaluate(held_out).items()}
                 history.append(epoch, figures)
                 self.history.append(len(self.history.epoch), figures)
+                notice = "" if has_diverged else self._divergence(f"epoch {epoch + 1} of {epochs}", figures["loss"])
                 for listener in listeners:
                     listener.epoch(epoch, figures)
+                if notice:
+                    has_diverged = True
+                    warnings.warn(notice, TrainingWarning, stacklevel=3)
         return history
 
     def stop(self) -> None:
@@ -249,11 +286,28 @@ class Trainer:
         self._stops = True
 
     def evaluate(
-        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *more: ArrayLike | None,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
     ) -> dict[str, float]:
-        """Compute loss and metrics without training; arguments and errors as in `fit`."""
-        data = self._data(x, y, sample_weight, lengths)
+        """Compute loss and metrics without training; arguments, errors and warnings as in `fit`.
+
+        ``more`` may be sample_weight, or sample_weight and lengths; whole numbers, which may be meant for lengths, are
+        taken by name only.
+        """
+        if more:
+            if sample_weight is not None or lengths is not None or len(more) > 2:
+                raise TypeError("evaluate was given an argument twice, or too many; expected sample_weight and lengths")
+            given = by_place("evaluate", more, "evaluate(x, y, lengths=...); weights too: sample_weight=...")
+            sample_weight, lengths = given["sample_weight"], given["lengths"]
+        data = checked_data(self.model, self._settings.columns, x, y, sample_weight, lengths)
         self.model.build_for(data.x)
+        if why := why_nothing_counts(data):
+            text = f"evaluate: {why}, so that nothing counts; its figures are NaN"
+            warnings.warn(text, TrainingWarning, stacklevel=2)
         return self._evaluate(data)
 
     # ------------------------------------------------------------------------------------------ files
@@ -266,7 +320,7 @@ class Trainer:
         Raises
         ------
         ValueError
-            The model has no weights yet.
+            The model has no weights yet, or ``path`` has the ending of another format.
         TypeError
             ``path`` is no path.
         RuntimeError
@@ -317,14 +371,37 @@ class Trainer:
         return trainer
 
     @property
+    def settings(self) -> TrainerSettings:
+        """All settings together."""
+        return self._settings
+
+    @property
+    def training(self) -> Training:
+        """Those that a plan is told."""
+        return self._settings.training
+
+    @property
+    def figures(self) -> list[str]:
+        """Names of the figures of an epoch."""
+        return FixedList(self._figures, "trainer.figures += [...] in a callback when a fit begins")
+
+    @figures.setter
+    def figures(self, names: list[str]) -> None:
+        if self._fitter is None:
+            raise AttributeError("figures of a Trainer cannot be set between fits; expected a callback to add to them")
+        self._figures = list(names)
+
+    @property
     def progress(self) -> Progress:
-        """How far training has come."""
-        if self._plan is not None:
-            return self._plan.progress
-        if self._resumed is not None:
-            return self._resumed
+        """How far training has come, from where the optimizer goes on."""
+        before = self._resumed if self._plan is None else self._plan.progress
         network = self.model.network
-        return Progress(0, 0, [zeros(network.flat.size, network.dtype) for _ in self.optimizer.states])
+        return (before or Progress("", 0, 0, {})).under(self.optimizer, network.flat.size, network.dtype)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights are finite, and all that the optimizer keeps."""
+        return not self._unfinite()
 
     @property
     def generator(self) -> np.random.BitGenerator:
@@ -333,63 +410,44 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _data(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, lengths: ArrayLike | None) -> Data:
-        """Check the data."""
-        model = self.model
-        x, lengths = model.check_input(x, lengths)
-        samples, steps = x.shape[:2]
-        weights = checks.row_weights(sample_weight, samples)
-        return Data(x, self._columns.targets(y, samples, steps, model.dtype, weights, lengths), weights, lengths)
-
-    def _split(
-        self, x: Any, y: Any, sample_weight: Any, lengths: Any, validation_data: tuple[Any, ...] | None, split: float
-    ) -> tuple[Data, Data | None]:
-        """Check all data and hold some out for validation."""
-        if isinstance(split, bool) or not isinstance(split, Real) or not 0 <= split < 1:
-            raise ValueError(f"validation_split is {split!r}; expected a number from 0 up to 1, such as 0.2")
-        if validation_data is not None and split:
-            raise ValueError("validation_data and validation_split are both given; expected one of them")
-        data = self._data(x, y, sample_weight, lengths)
-        if validation_data is not None:
-            if not isinstance(validation_data, tuple | list) or not 2 <= len(validation_data) <= 4:
-                raise ValueError(
-                    f"validation_data is {type(validation_data).__name__}; "
-                    f"expected a tuple (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths)"
-                )
-            given = [*validation_data, None, None][:4]
-            try:
-                held_out = self._data(given[0], given[1], given[2], given[3])
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"validation_data: {error}") from None
-            if held_out.x.shape[2:] != data.x.shape[2:]:
-                raise ValueError(
-                    f"x of validation_data has shape {held_out.x.shape}; expected (N, T, {data.x.shape[2]}): "
-                    f"as many features as x"
-                )
-            return data, held_out
-        if not split:
-            return data, None
-        keep = len(data.x) - int(len(data.x) * split)
-        if keep == len(data.x) or keep == 0:
-            raise ValueError(
-                f"validation_split={split} of {len(data.x)} sequences leaves a part empty; expected more sequences"
-            )
-        parts = [[None if a is None else a[part] for a in data[:4]] for part in (slice(keep), slice(keep, None))]
-        return Data(*parts[0]), Data(*parts[1])
-
-    def _training_plan(self, rows: int, steps: int, carry_state: bool) -> Plan:
-        """Return the plan for a shape; the optimizer's state goes on from fit to fit."""
-        key = (rows, steps, carry_state, choose_threads(self.threads, self.model.network, rows, steps, trains=True))
+    def _training_plan(self, data: Data, rows: int, carry_state: bool, threads: int) -> Plan:
+        """Return the plan for a shape, with the settings that there are; the optimizer's state goes on."""
+        settings = self._settings
+        training, steps = settings.training, data.x.shape[1]
+        key = (rows, steps, carry_state, threads, settings.columns, training.form)
         if self._plan is None or key != self._key:
             plan = Plan(
                 self.model.network, rows, steps,
-                columns=(self.loss, *self.metrics), training=self.training, carry_state=carry_state, threads=key[3],
+                columns=settings.columns, training=training, carry_state=carry_state, threads=threads,
             )  # fmt: skip
             plan.go_on_from(self.progress)
             self._key = None  # an interrupt leaves no plan under another's key
             self._plan, self._resumed = plan, None
             self._key = key
+        else:
+            self._plan.tune(training)
+        self._plan.read(data)
         return self._plan
+
+    def _change(self, name: str, value: Any) -> None:
+        """Set one of the settings."""
+        if self._fitter is not None and name in ("loss", "metrics", "recompute"):
+            raise AttributeError(f"{name} of a Trainer cannot be set during a fit; expected it to be set between fits")
+        settings = check_settings(self.model, **{**msgspec.structs.asdict(self._settings), name: value})
+        if name == "seed":
+            self._random = np.random.default_rng(settings.seed)
+        self._settings = settings
+
+    def _unfinite(self) -> str:
+        """Name what is not finite: the weights, or else the optimizer's state."""
+        if not checks.all_finite(self.model.network.flat):
+            return "weights are"
+        states = self.progress.states.values()
+        return "" if all(checks.all_finite(state) for state in states) else "optimizer's state is"
+
+    def _divergence(self, epoch: str, loss: float) -> str:
+        """Return the warning that an epoch calls for."""
+        return of_divergence(epoch, loss, self._unfinite(), self.optimizer.learning_rate, self.clip_norm)
 
     def _epoch(self, plan: Plan, team: Team, epoch: int, samples: int, listeners: list[Callback]) -> dict[str, float]:
         """Run an epoch in slices that take about `SLICE_SECONDS` each."""
@@ -404,18 +462,18 @@ class Trainer:
             first = last
             for listener in listeners:
                 listener.progress(epoch, min(samples, first * plan.rows))
-        return dict(zip(["loss", *self.metrics], plan.means(), strict=True))
+        return dict(zip(self._settings.figures, plan.means(), strict=True))
 
     def _evaluate(self, data: Data) -> dict[str, float]:
         samples, steps = data.x.shape[:2]
         rows = min(samples, ROWS)
-        plan = self.model.losses_plan(rows, steps, (self.loss, *self.metrics), self.threads)
+        plan = self.model.losses_plan(rows, steps, self._settings.columns, self.threads)
         with plan.lock, Team(plan.threads) as team:
             plan.read(data)
             plan.zero_totals()
             plan.run(team, 0, plan.batches)
             plan.release()
-            return dict(zip(["loss", *self.metrics], plan.means(), strict=True))
+            return dict(zip(self._settings.figures, plan.means(), strict=True))
 
 
 def _listeners(callbacks: Any) -> list[Callback]:

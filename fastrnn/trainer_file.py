@@ -16,8 +16,8 @@ from fastrnn.files import Array, FileFormatError, FilePath, check_tensors, read_
 from fastrnn.layers import parameter_shapes
 from fastrnn.memory import zeros
 from fastrnn.model import Sequential
-from fastrnn.optimizers import AnyOptimizer
 from fastrnn.plan import Progress
+from fastrnn.trainer_settings import TrainerSettings
 from fastrnn.unknown import explained
 
 if TYPE_CHECKING:
@@ -26,21 +26,6 @@ if TYPE_CHECKING:
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Hexadecimal = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,32}$")]
 _CURE = "Trainer.save_checkpoint writes them, fastrnn.load reads models"
-
-
-class TrainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `Trainer` takes beside the model."""
-
-    loss: str
-    optimizer: AnyOptimizer
-    metrics: list[str]
-    clip_value: float | None
-    clip_norm: float | None
-    tbptt: tuple[int, int] | None
-    tbptt_update: str
-    threads: int | None
-    seed: int
-    recompute: str | None
 
 
 class Shuffling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,27 +76,16 @@ def checkpoint_of(trainer: Trainer) -> tuple[dict[str, Array], CheckpointHeader]
         The model has no weights yet.
     """
     described = model_header(trainer.model)
-    network, training, history = trainer.model.network, trainer.training, trainer.history
+    network, history = trainer.model.network, trainer.history
     progress = trainer.progress
     tensors = {f"model.{name}": array for name, array in network.named(network.flat).items()}
-    for state, flat in zip(trainer.optimizer.states, progress.states, strict=True):
+    for state, flat in progress.states.items():
         tensors |= {f"optimizer.{state}.{name}": array for name, array in network.named(flat).items()}
     tensors |= {f"history.{name}": np.array(values, np.float64) for name, values in history.history.items()}
     generator = trainer.generator.state
     return tensors, CheckpointHeader(
         model=described,
-        trainer=TrainerSettings(
-            loss=trainer.loss,
-            optimizer=trainer.optimizer,  # type: ignore[arg-type]
-            metrics=trainer.metrics,
-            clip_value=training.clip_value,
-            clip_norm=training.clip_norm,
-            tbptt=training.tbptt,
-            tbptt_update="chunk" if training.online else "sequence",
-            threads=trainer.threads,
-            seed=training.dropout_seed or 0,
-            recompute="sqrt" if training.recompute else None,
-        ),
+        trainer=trainer.settings,
         updates=progress.updates,
         draws=progress.draws,
         shuffling=Shuffling(
@@ -157,18 +131,18 @@ def read_checkpoint(path: FilePath) -> Checkpoint:
     model = build_model(path, header.model, parts["model"])
     history = _history(path, header, parts["history"])
     network, shapes = model.network, parameter_shapes(header.model.layers, header.model.input_size)
-    flats = []
+    flats = {}
     for state in states:
         part = parts[f"optimizer.{state}"]
         check_tensors(path, part, shapes, model.dtype)
-        flats.append(zeros(network.flat.size, model.dtype))
-        for name, view in network.named(flats[-1]).items():
+        flats[state] = zeros(network.flat.size, model.dtype)
+        for name, view in network.named(flats[state]).items():
             view[...] = part[name]
     shuffling = header.shuffling
     return Checkpoint(
         model=model,
         settings=msgspec.structs.asdict(header.trainer),
-        progress=Progress(header.updates, header.draws, flats),
+        progress=Progress(header.trainer.optimizer.kind, header.updates, header.draws, flats),
         generator={
             "bit_generator": "PCG64",
             "state": {"state": int(shuffling.state, 16), "inc": int(shuffling.inc, 16)},

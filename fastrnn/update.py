@@ -82,6 +82,7 @@ class Update:
         self._rows: dict[str, Any] = {}
         self._used: Array | None = None
         self._most = 0
+        self._specs: list[Array] = []
         self.state: list[Array] = []
         if len(self._parts) > 1 or self._parts[0].columns:
             self._most = min(network.input_size, plan.rows * plan.steps)
@@ -120,6 +121,13 @@ class Update:
             plan.add("change", optimizers.gradient_norms, spec, meet=spec is specs[-1])
         for spec in specs:
             plan.add("change", _RULES[type(optimizer)], spec, meet=spec is specs[-1])
+        self._specs = specs
+
+    def tune(self, training: Training) -> None:
+        """Give the operations other numbers."""
+        for spec in self._specs:
+            for name, value in self._numbers(training).items():
+                spec[name] = value
 
     def read(self, x: int, order: int) -> None:
         """Point the list of used rows at the data."""
@@ -139,17 +147,22 @@ class Update:
 
     def _settings(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return the fields that the update of every part has in common, and make the optimizer's buffers."""
-        plan, training, flat = self._plan, self._training, self._plan.network.flat
+        plan, flat = self._plan, self._plan.network.flat
         fields: dict[str, Any] = {
             "shards": plan.shards, "parameters": flat, "gradients": plan.gradients,
         }  # fmt: skip
-        fields |= {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
-        if "epsilon" in fields:  # in the plan's dtype it may not become 0
-            fields["epsilon"] = max(fields["epsilon"], float(np.finfo(plan.network.dtype).tiny))
+        fields |= self._numbers(self._training)
         self.state = [plan.zeros(flat.size) for _ in optimizer.states]
-        fields |= zip(("first_state", "second_state"), self.state, strict=False)
-        if training.clip_value is not None:
-            fields |= {"clips_value": 1, "clip_value": training.clip_value}
-        if training.clip_norm is not None:
-            fields |= {"clips_norm": 1, "clip_norm": training.clip_norm}
+        return fields | dict(zip(("first_state", "second_state"), self.state, strict=False))
+
+    def _numbers(self, training: Training) -> dict[str, Any]:
+        """Return the numbers of the rule and of clipping."""
+        optimizer = training.optimizer
+        assert optimizer is not None
+        fields = {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
+        if "epsilon" in fields:  # in the plan's dtype it may not become 0
+            fields["epsilon"] = max(fields["epsilon"], float(np.finfo(self._plan.network.dtype).tiny))
+        for what in ("clip_value", "clip_norm"):
+            limit = getattr(training, what)
+            fields |= {what: limit or 0.0, what.replace("clip", "clips"): limit is not None}
         return fields

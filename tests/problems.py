@@ -36,6 +36,12 @@ class Problem(NamedTuple):
         """What both sides' ``gradients`` take after model and weights; the reference wants a list of states."""
         return (self.x, self.y, self.loss, self.sample_weight, self.lengths, self.initial_state, self.tbptt)
 
+    @property
+    def something_counts(self) -> bool:
+        """Whether a row has a weight and a length."""
+        parts = [np.asarray(part) > 0 for part in (self.sample_weight, self.lengths) if part is not None]
+        return bool(np.all(parts, axis=0).any()) if parts else True
+
 
 SIZES = st.one_of(st.integers(1, 9), st.sampled_from([15, 16, 17, 31, 33, 48, 50]))
 """Every remainder of the lane counts."""

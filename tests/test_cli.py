@@ -172,6 +172,7 @@ def test_same_seed_same_file():
         (["--out", "no/model"], "no/model cannot be written: no is no folder; create it first"),
         (["--out", "."], "cannot be written: it is no file"),
         (["--out", "/dev/null"], "/dev/null cannot be written: it is no file"),
+        (["--out", "m.onnx"], "--out is 'm.onnx', whose ending .onnx stands for ONNX; expected .safetensors or .ckpt"),
         (["--plot", "no/fit.png"], "no/fit.png cannot be written"),
         (["--plot", "fit.doc"], "fit.doc ends in 'doc'; expected the ending of a picture"),
         (["--plot", "model.png", "--out", "model.png"], "model.png is what is read or written already"),
@@ -216,10 +217,22 @@ def test_predict_refuses(refused, model):
     assert "--missing guess; expected" in refused("predict", model, airline, "--missing", "guess")
     assert "is what is read or written already" in refused("predict", model, airline, "--out", model)
     assert "no is no folder" in refused("predict", model, airline, "--out", "no/f.csv")
+    assert "expected .csv or .tsv, or no ending" in refused("predict", model, airline, "--out", "f.parquet")
     assert "nothing" in refused("predict", "nothing", airline)
     assert "airline.csv" in refused("predict", airline, airline)
     Path("short.csv").write_text("Passengers\n1\n2\n")
     assert "short.csv has 2 rows; expected at least 12, the model's window" in refused("predict", model, "short.csv")
+
+
+def test_a_training_that_diverges_is_refused_in_one_line_and_the_old_model_stays(capsys):
+    Path("m").write_bytes(b"an old model")
+    assert main(["train", *SMALL, "--learning-rate", "1e200", "--out", "m"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Warning" not in printed.err
+    assert printed.err.splitlines()[-1].startswith("fastrnn: the loss")
+    assert "; expected a finite one: lower --learning-rate 1e+200" in printed.err
+    assert Path("m").read_bytes() == b"an old model"
 
 
 def test_unknown_command(refused):

@@ -147,6 +147,7 @@ def test_interrupted_and_resumed(capsys):
         (["--encoding", "utf-9"], "--encoding utf-9 is unknown; expected one such as"),
         (["--out", "book.txt"], "book.txt is what is read or written already; expected another file"),
         (["--out", "no/model"], "no/model cannot be written: no is no folder"),
+        (["--out", "m.h5"], "--out is 'm.h5', whose ending .h5 stands for Keras; expected .safetensors or .ckpt"),
         (["--plot", "fit.doc"], "fit.doc ends in 'doc'; expected the ending of a picture"),
         (["--plot", "text.safetensors.ckpt"], "ends in 'ckpt'"),
         (["--plot", "a.png", "--out", "a.png"], "a.png is what is read or written already"),
@@ -179,6 +180,16 @@ def test_files_that_are_no_books(refused, data, message):
 def test_the_book_is_never_written_over(refused):
     Path("novel.ckpt").write_text(PART)
     assert "novel.ckpt is what is read or written already" in refused("train", "novel.ckpt", "--out", "novel")
+
+
+def test_a_training_that_diverges_leaves_the_model_of_its_good_epochs(model, capsys):
+    """Here of an earlier training, whose last epoch was the last good one."""
+    before = model.read_bytes()
+    assert main(["text", "train", "book.txt", *SMALL, "--learning-rate", "1e200"]) == 2
+    printed = capsys.readouterr()
+    assert "Warning" not in printed.err
+    assert "expected finite ones: lower --learning-rate 1e+200" in printed.err.splitlines()[-1]
+    assert model.read_bytes() == before
 
 
 def test_resuming_refuses(refused, model):

@@ -38,6 +38,30 @@ CALLS: dict[str, tuple[Callable[[Given], Any], Refusal, list[str]]] = {
     ),
     "validation of x": (lambda g: g.fit(validation_data=(g.x,)), V, ["validation_data", "(x, y)"]),
     "validation array": (lambda g: g.fit(validation_data=g.x), V, ["validation_data", "(x, y)"]),
+    "validation of five": (
+        lambda g: g.fit(validation_data=(g.x, g.y, None, None, None)), V, ["validation_data is a tuple of 5", "(x, y)"]
+    ),
+    "validation's lengths": (
+        lambda g: g.fit(validation_data=(g.x, g.y, [3] * 11)), V,
+        ["validation_data has whole numbers in the third place", '"lengths": lengths'],
+    ),
+    "validation by a wrong name": (
+        lambda g: g.fit(validation_data={"x": g.x, "y": g.y, "length": [3] * 11}), V,
+        ["validation_data has 'length'", "sample_weight and lengths"],
+    ),
+    "validation without y": (lambda g: g.fit(validation_data={"x": g.x}), V, ["validation_data lacks 'y'", "x and y"]),
+    "validation's weights": (
+        lambda g: g.fit(validation_data={"x": g.x, "y": g.y, "sample_weight": [1.0]}), V,
+        ["validation_data: sample_weight has shape (1,)"],
+    ),
+    "evaluation's lengths": (
+        lambda g: fr.Trainer(g.model).evaluate(g.x, g.y, np.full(11, 3)), V,
+        ["evaluate has whole numbers in the third place", "lengths=..."],
+    ),
+    "evaluation's weights twice": (
+        lambda g: fr.Trainer(g.model).evaluate(g.x, g.y, np.ones(11), sample_weight=np.ones(11)), T,
+        ["an argument twice", "sample_weight and lengths"],
+    ),
     "carry and shuffle": (
         lambda g: g.fit(carry_state=True, batch_size=11), V, ["carry_state=True with shuffle=True", "shuffle=False"]
     ),

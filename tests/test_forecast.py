@@ -285,6 +285,23 @@ def test_refusals(trained, sunspots, tmp_path):
         Forecaster(target="b").fit(sunspots)
 
 
+def test_what_is_set_after_a_fit_waits_for_the_next(sunspots):
+    forecaster = Forecaster(**SMALL)
+    forecaster.fit(sunspots)
+    told = forecaster.predict(sunspots, 3).values
+    forecaster.window, forecaster.horizon, forecaster.cell = 7, 2, "gru"
+    np.testing.assert_array_equal(forecaster.predict(sunspots, 3).values, told)
+    forecaster.fit(sunspots)
+    other = Forecaster(**(SMALL | {"window": 7, "horizon": 2, "cell": "gru"}))
+    other.fit(sunspots)
+    np.testing.assert_array_equal(forecaster.predict(sunspots).values, other.predict(sunspots).values)
+    forecaster.units = 0
+    with pytest.raises(ValueError, match="units=0; expected"):
+        forecaster.fit(sunspots)
+    with pytest.raises(AttributeError, match="a Forecaster has no setting 'epoch'; expected"):
+        forecaster.epoch = 3
+
+
 def test_a_diverged_run_is_refused(sunspots):
     with pytest.raises(ValueError, match=r"the loss is (nan|inf) in epoch \d+; expected a finite one: lower"):
         Forecaster(**(SMALL | {"learning_rate": 1e200, "epochs": 5})).fit(sunspots)

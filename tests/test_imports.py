@@ -26,11 +26,24 @@ FLOORS = {
     "reference": Floor({"reference"}, set()),
     "kernels": Floor({"kernels"}, set()),
     "ground": Floor(
-        {"_version", "checks", "dialects", "extras", "files", "locks", "memory", "settings", "unknown"}, set()
+        {
+            "_version",
+            "attributes",
+            "checks",
+            "dialects",
+            "extras",
+            "files",
+            "locks",
+            "memory",
+            "notices",
+            "settings",
+            "unknown",
+        },
+        set(),
     ),
     "model": Floor(
         {"initializers", "layers", "lowering", "model", "network", "optimizers", "plan", "states", "stream", "summary"}
-        | {"cells", "compiling", "lane", "losses", "team", "threads", "update"},
+        | {"cells", "compiling", "lane", "losses", "team", "threads", "trainer_settings", "training_data", "update"},
         {"ground", "kernels"},
     ),
     "trainer": Floor({"callbacks", "history", "monitors", "trainer", "warm"}, {"ground", "kernels", "model"}),

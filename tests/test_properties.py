@@ -1,5 +1,6 @@
 """The fast kernels against the slow reference, over random stacks, shapes, lengths, states and truncations."""
 
+import warnings
 from typing import Any
 from unittest import mock
 
@@ -43,9 +44,9 @@ def test_loss_and_gradients(dtype: str, data: st.DataObject) -> None:
     with mock.patch.object(plan, "WINDOW_ROWS", data.draw(WINDOWS)):
         loss, fast = problem.model.gradients(*problem.batch, wants=wants)
     slow = reference.gradients(problem.layers, problem.model.get_weights(), *problem.batch)
-    assert loss == pytest.approx(slow.loss, rel=BOUNDS[dtype], abs=1e-300)
+    assert loss == pytest.approx(slow.loss, rel=BOUNDS[dtype], abs=1e-300, nan_ok=True)
     # Errors that cancel below the top, as in a softmax of equal ones, leave gradients of rounding alone.
-    scale = max(1e-3 * slow.loss, *(float(np.abs(g).max()) for g in slow.weights))
+    scale = max(1e-3 * np.nan_to_num(slow.loss), *(float(np.abs(g).max()) for g in slow.weights))
     for name, gradient in zip(problem.model.parameters(), slow.weights, strict=True):
         assert_close(fast[name], gradient, BOUNDS[dtype], scale)
     if slow.x is not None:
@@ -78,6 +79,7 @@ def test_training_steps(threads: int, data: st.DataObject) -> None:
     optimizer = data.draw(st.sampled_from(OPTIMIZERS))
     update = data.draw(st.sampled_from(["sequence", "sequence", "chunk"]))
     problem: Problem = data.draw(problems("float64", forwards=update == "chunk", drops=True))
+    assume(problem.something_counts)
     clips = {
         "clip_value": data.draw(st.none() | st.sampled_from([0.01, 1.0])),
         "clip_norm": data.draw(st.none() | st.sampled_from([0.05, 5.0])),
@@ -87,7 +89,8 @@ def test_training_steps(threads: int, data: st.DataObject) -> None:
     trainer = fr.Trainer(
         problem.model, problem.loss, optimizer, tbptt=problem.tbptt, tbptt_update=update, threads=threads, **clips
     )
-    with mock.patch.object(plan, "WINDOW_ROWS", data.draw(WINDOWS)):
+    with mock.patch.object(plan, "WINDOW_ROWS", data.draw(WINDOWS)), warnings.catch_warnings():
+        warnings.simplefilter("ignore", fr.TrainingWarning)
         trainer.fit(
             problem.x, problem.y, epochs=2, batch_size=size,
             sample_weight=problem.sample_weight, lengths=problem.lengths, shuffle=False, verbose=0,
@@ -102,7 +105,8 @@ def test_training_steps(threads: int, data: st.DataObject) -> None:
                     problem.layers, progress, problem.x[rows], problem.y[rows], describe_optimizer(optimizer),
                     problem.loss, weight, lengths, None, problem.tbptt, update, **clips, dropout=(0, draw),
                 )  # fmt: skip
-            assume(loss < 1e3)
+            assume(not loss >= 1e3)  # NaN where nothing counts
+            assume(all(np.isfinite(weights).all() for weights in progress.weights))
     for fast, slow in zip(problem.model.get_weights(), progress.weights, strict=True):
         assert_close(fast, slow, 1e-9, scale=1.0)
 

@@ -173,9 +173,12 @@ def test_validation_data_may_have_weights_and_lengths() -> None:
     model, x, y = make_batch("float64")
     weights, lengths = np.arange(11.0), np.arange(11) % 9
     trainer = fr.Trainer(model)
-    for extra in ((), (weights,), (weights, lengths), (None, lengths)):
-        history = trainer.fit(x, y, epochs=1, validation_data=(x, y, *extra), verbose=0)
-        assert history.history["val_loss"] == [trainer.evaluate(x, y, *extra)["loss"]]
+    for extra in ((), (weights,), (weights, lengths), (None, lengths), (weights.astype(int), lengths), (weights > 4,)):
+        by_name = dict(zip(("sample_weight", "lengths"), extra, strict=False))
+        for given in ((x, y, *extra), [x, y, *extra], {"x": x, "y": y, **by_name}):
+            history = trainer.fit(x, y, epochs=1, validation_data=given, verbose=0)
+            assert history.history["val_loss"] == [trainer.evaluate(x, y, **by_name)["loss"]]
+        assert trainer.evaluate(x, y, *extra) == trainer.evaluate(x, y, **by_name)
 
 
 def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
@@ -212,7 +215,9 @@ def test_weights_set_between_fits_are_those_that_are_trained() -> None:
 def test_a_diverged_run_shows_nan() -> None:
     model = fr.Sequential([fr.SimpleRNN(3, "linear"), fr.Dense(1)])
     x = np.full((4, 30, 1), 10.0)
-    losses = fr.Trainer(model, optimizer=fr.SGD(100.0)).fit(x, np.ones((4, 1)), epochs=6, verbose=0).history["loss"]
+    trainer = fr.Trainer(model, optimizer=fr.SGD(100.0))
+    with pytest.warns(fr.TrainingWarning, match="diverged"):
+        losses = trainer.fit(x, np.ones((4, 1)), epochs=6, verbose=0).history["loss"]
     assert np.isnan(losses[-1])
     assert np.isnan(model.get_weights()[0]).all()
 

@@ -1,6 +1,7 @@
 """Checks of what users hand over: one clear line before any work."""
 
 from fastrnn.checks.arrays import (
+    all_finite,
     classes,
     counting,
     distributions,
@@ -28,6 +29,7 @@ from fastrnn.checks.values import (
 )
 
 __all__ = [
+    "all_finite",
     "brief",
     "cell_states",
     "classes",

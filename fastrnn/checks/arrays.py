@@ -83,6 +83,11 @@ def has_finite_square(numbers: Array) -> bool:
     return math.isfinite(np.vdot(numbers, numbers))  # `dot` warns, and keeping it from that takes as long as itself
 
 
+def all_finite(numbers: Array) -> bool:
+    """Whether every number of a flat array is finite."""
+    return has_finite_square(numbers) or bool(np.isfinite(numbers).all())
+
+
 def _cast(name: str, array: Array, dtype: str, counts: NDArray[np.bool_] | None = None) -> Array:
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array

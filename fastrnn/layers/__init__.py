@@ -7,6 +7,7 @@ weights are those of Keras.
 
 from typing import TYPE_CHECKING
 
+from fastrnn.attributes import fix
 from fastrnn.layers.base import ACTIVATIONS, Layer
 from fastrnn.layers.bidirectional import MERGE_MODES, Bidirectional
 from fastrnn.layers.cells import GRU, LSTM, Cell, Recurrent, SimpleRNN, Unidirectional
@@ -17,6 +18,8 @@ from fastrnn.unknown import asked_of
 
 if not TYPE_CHECKING:
     __getattr__ = asked_of(__name__)
+
+fix(Layer, "another layer in another model: Sequential([{kind}({name}=...), ...])")
 
 __all__ = [
     "ACTIVATIONS",

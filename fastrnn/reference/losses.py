@@ -6,8 +6,9 @@ output (N, T, O):
     loss = sum over places of  w l(y, target)  /  sum over places of w
 
 The factor w / (sum of w) of a place is its *share*; a place that does not count has share 0, and the losses of pieces
-of a sequence add up to the loss of the sequence. The loss l of a place is a mean over the outputs (mse, mae, binary
-cross-entropy) or a sum over the classes (categorical cross-entropies).
+of a sequence add up to the loss of the sequence. A mean over nothing is NaN, which `fastrnn.reference.model.gradients`
+says: the functions here may see a piece in which nothing counts. The loss l of a place is a mean over the outputs (mse,
+mae, binary cross-entropy) or a sum over the classes (categorical cross-entropies).
 
 The cross-entropies are here in two forms: of probabilities, which are held in [1e-7, 1 - 1e-7] as in Keras, and of
 logits, from which the probabilities come by sigmoid (binary) or softmax (categorical). The gradient of the second form

@@ -106,7 +106,7 @@ def gradients(
     layers, weights, x, lengths, initial_state : as in `predict`
     y : (N, O) or (N, T, O), like the output; (N,) or (N, T) int for the sparse cross-entropy
     loss : a key of ``LOSSES``; a cross-entropy is that of the logits, unless a recurrent layer's sigmoid is the output
-    sample_weight : (N,), or None: 1 for every row
+    sample_weight : (N,), or None: 1 for every row; where nothing counts, the loss is NaN and its gradients are 0
     tbptt : (k1, k2), or k for (k, k), or None for full back-propagation
     dropout : (seed, minibatch) of the masks, or None: nothing is dropped
     """
@@ -128,7 +128,7 @@ def gradients(
     ]
     d_x = [part.x for part in parts if part.x is not None]
     return Gradients(
-        sum(part.loss for part in parts),
+        sum(part.loss for part in parts) if shares.any() else np.nan,
         _sums([part.weights for part in parts]),
         np.sum(d_x, axis=0) if d_x else None,
         _sums([part.initial_state for part in parts]),

@@ -92,15 +92,16 @@ def train_step(
 
     ``tbptt_update="sequence"`` makes one update with the sum of the truncated passes, ``"chunk"`` one after each piece,
     clipping each; its loss is the sum of the pieces' losses, each with the weights of its time. Where nothing counts
-    there is no update. The other arguments are those of `fastrnn.reference.model.gradients`.
+    the loss is NaN, and there is no update. The other arguments are those of `fastrnn.reference.model.gradients`.
     """
     batch = (x, y, loss, sample_weight, lengths, initial_state, tbptt, dropout)
+    something_counts = _something_counts(np.shape(x)[0], np.shape(x)[1], sample_weight, lengths)
     if tbptt_update == "sequence":
         whole = gradients(layers, progress.weights, *batch)
-        if _something_counts(np.shape(x)[0], np.shape(x)[1], sample_weight, lengths):
+        if something_counts:
             progress = apply_update(progress, whole.weights, optimizer, clip_value, clip_norm)
         return whole.loss, progress, whole.final_state
-    value = 0.0
+    value = 0.0 if something_counts else np.nan
     pieces = online_gradients(layers, progress.weights, *batch)
     try:
         piece = next(pieces)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from fastrnn.callbacks import Callback
 from fastrnn.checkpoint import load_model, save_model
-from fastrnn.files import FileFormatError
+from fastrnn.files import FileFormatError, save_path
 from fastrnn.initializers import Normal
 from fastrnn.layers import GRU, LSTM, AnyLayer, Dense, Dropout, Embedding, OneHot, SimpleRNN
 from fastrnn.model import Sequential
@@ -86,7 +86,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TextModel(TextSettings):
     """Learns a text, character by character, and writes more of it.
 
-    Parameters are those of `TextSettings`.
+    Parameters are those of `TextSettings`; they may be set for the next `fit`.
 
     Attributes
     ----------
@@ -107,6 +107,7 @@ class TextModel(TextSettings):
     alphabet: Alphabet
     model: Sequential
     recipe: Recipe | None = None
+    _plain = frozenset({"alphabet", "model"})
 
     def fit(
         self,
@@ -142,6 +143,9 @@ class TextModel(TextSettings):
         """
         if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
             raise ValueError(f"epochs={epochs!r}; expected a whole number, at least 1")
+        self.__post_init__()  # what was set since then
+        if out is not None:
+            save_path("out", out)
         split = Split.of(_book(text), self)
         if resume:
             if out is None:

@@ -1,8 +1,11 @@
 """What a text model is told: one dataclass gives the arguments, the flags, the model file's schema and the errors."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
+from fastrnn.attributes import Guarded
 from fastrnn.settings import CELLS, DTYPES
 from fastrnn.unknown import explained
 
@@ -12,7 +15,7 @@ EPOCHS = 20
 
 @explained
 @dataclass(kw_only=True)
-class TextSettings:
+class TextSettings(Guarded):
     """Everything that decides what a text model learns.
 
     Parameters
@@ -66,6 +69,7 @@ class TextSettings:
     dtype: str = "float32"
     seed: int = 0
     threads: int | None = None
+    _told: ClassVar[Mapping[str, str]] = {"shape": "units and layers"}
 
     def __post_init__(self) -> None:
         lowest = {"units": 1, "layers": 1, "embedding": 0, "steps": 1, "batch_size": 1, "seed": 0}

@@ -1,0 +1,30 @@
+"""What training warns of."""
+
+from __future__ import annotations
+
+import math
+
+
+class TrainingWarning(RuntimeWarning):
+    """A fit or an evaluation goes on, but its figures are not what was meant."""
+
+
+def of_divergence(epoch: str, loss: float, unfinite: str, learning_rate: float, clip_norm: float | None) -> str:
+    """Return the warning of a training that is no longer finite; empty where it still is.
+
+    Parameters
+    ----------
+    epoch : which one it is, in words
+    loss : of the epoch
+    unfinite : what is not finite after the epoch: "weights are", or "optimizer's state is"; empty if all is
+    learning_rate, clip_norm : of the trainer
+    """
+    if math.isfinite(loss) and not unfinite:
+        return ""
+    found = [] if math.isfinite(loss) else [f"the loss is {loss}"]
+    found += [f"the {unfinite} not finite"] if unfinite else []
+    clip = "set clip_norm=1.0" if clip_norm is None else f"a clip_norm below {clip_norm:g}"
+    return (
+        f"{' and '.join(found)} in {epoch}: training has diverged; expected finite numbers: lower the learning_rate of "
+        f"{learning_rate:g}, {clip}, or scale x and y to about 1"
+    )
