@@ -34,7 +34,7 @@ RAGGED = np.array([0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1])
 
 
 @forwards
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(cut=st.integers(1, 7), seed=st.integers(0, 99))
 def test_splitting_a_window_and_carrying_the_state_is_the_whole(dtype: str, kind: str, cut: int, seed: int) -> None:
     model, x, _ = make_batch(dtype, kind, seed=seed)
@@ -68,7 +68,7 @@ def test_a_stream_can_go_on_from_a_final_state(dtype: str, kind: str) -> None:
 
 @all_kinds
 @both_forms
-@settings(max_examples=20)
+@settings(max_examples=5)
 @given(order=st.permutations(range(11)))
 def test_permuting_the_batch_permutes_the_result(dtype: str, kind: str, every_step: bool, order: list[int]) -> None:
     batch = make_batch(dtype, kind, every_step=every_step)

@@ -90,7 +90,7 @@ def every_magnitude(dtype: str) -> Array:
     if dtype == "float32":
         half = np.arange(1, 0x7F800000, 2003, np.uint32).view(np.float32)
     else:
-        half = np.arange(0x3000_0000_0000_0000, 0x4090_0000_0000_0000, 0x0000_9C3F_1234_5678, np.uint64).view(
+        half = np.arange(0x3000_0000_0000_0000, 0x4090_0000_0000_0000, 0x0001_9C3F_1234_5678, np.uint64).view(
             np.float64
         )
     return np.concatenate([half, -half])
@@ -98,7 +98,7 @@ def every_magnitude(dtype: str) -> Array:
 
 def usual_range(dtype: str) -> Array:
     """Return numbers from one end of exp's range to the other, densest where the functions bend."""
-    count, reach = (400_001, 105.0) if dtype == "float32" else (2_001, 745.0)
+    count, reach = (400_001, 105.0) if dtype == "float32" else (1_001, 745.0)
     return np.concatenate(
         [np.linspace(-1, 1, count), np.linspace(-22, 22, count), np.linspace(-reach, reach, count)]
     ).astype(dtype)

@@ -38,9 +38,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def make_fit(
-    kind: str, threads: int = 1, steps: int = 50, **settings: Any
-) -> tuple[fr.Trainer, Callable[[int], Any]]:
+def make_fit(kind: str, threads: int = 1, steps: int = 50, **settings: Any) -> tuple[fr.Trainer, Callable[[int], Any]]:
     """Return a trainer and its fit for a number of epochs; at 50 steps its buffers of states alone are 200 kB."""
     drops = {"dropout": 0.1, "recurrent_dropout": 0.1}
     layers = [make_layer(kind, 32, **drops), fr.Dropout(0.2), make_layer(kind, 20, every_step=False), fr.Dense(1)]

@@ -109,7 +109,7 @@ def rounding(dtype: str, terms: int, magnitude: Array) -> Array:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(size=sizes())
 def test_product(dtype: str, size: Sizes) -> None:
     a, matrix, before, got, buffer = multiply(size, dtype)
@@ -122,7 +122,7 @@ def test_product(dtype: str, size: Sizes) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(size=sizes(), data=st.data())
 def test_cutting_the_rows_at_whole_units_changes_no_bit(dtype: str, size: Sizes, data: st.DataObject) -> None:
     units = range(kernels.ROW_UNIT, size.rows, kernels.ROW_UNIT)
@@ -177,7 +177,7 @@ def transposed_product(dtype: str, inputs: int, columns: int, terms: int, cuts: 
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(inputs=st.integers(1, 40), columns=st.integers(1, 70), terms=columns_or_terms, data=st.data())
 def test_gram(dtype: str, inputs: int, columns: int, terms: int, data: st.DataObject) -> None:
     first, last = sorted(data.draw(st.tuples(st.integers(0, inputs), st.integers(0, inputs))))
@@ -192,7 +192,7 @@ def test_gram(dtype: str, inputs: int, columns: int, terms: int, data: st.DataOb
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(inputs=st.integers(1, 40), columns=st.integers(1, 70), terms=columns_or_terms, data=st.data())
 def test_cutting_gram_at_whole_tiles_changes_no_bit(
     dtype: str, inputs: int, columns: int, terms: int, data: st.DataObject

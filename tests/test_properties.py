@@ -1,4 +1,7 @@
-"""The fast kernels against the slow reference, over random stacks, shapes, lengths, states and truncations."""
+"""The fast kernels against the slow reference, over random stacks, shapes, lengths, states and truncations.
+
+A sample: `tests.search_properties` goes on.
+"""
 
 import warnings
 from typing import Any
@@ -22,7 +25,7 @@ BOUNDS = {"float64": 1e-12, "float32": 1e-4}
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_outputs_and_final_states(dtype: str, data: st.DataObject) -> None:
     problem = data.draw(problems(dtype))
@@ -36,7 +39,7 @@ def test_outputs_and_final_states(dtype: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_loss_and_gradients(dtype: str, data: st.DataObject) -> None:
     problem = data.draw(problems(dtype))
@@ -72,7 +75,7 @@ def describe_optimizer(optimizer: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_training_steps(threads: int, data: st.DataObject) -> None:
     """Two epochs of minibatches in order: the weights after them are the reference's, unless the training diverges."""

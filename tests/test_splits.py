@@ -85,18 +85,17 @@ SETTINGS: dict[str, dict[str, Any]] = {
     [(kind, setting) for setting in SETTINGS for kind in (KINDS if setting in ("full", "tbptt") else FORWARDS)],
 )
 def test_threads_change_no_bit_of_a_fit(kind: str, setting: str, form: str, dtype: str) -> None:
-    """With lengths and dropout, ids below or not, and a last minibatch that is smaller."""
+    """With lengths and dropout, ids below or not, and a last minibatch that is smaller; even shares and uneven ones."""
     carry = setting == "carry"
     ids = {"full": "embedding", "tbptt": "one_hot"}.get(setting, "")
     runs = []
-    for threads in (1, 2, 3):
+    for threads in (1, 2 if form == "last" else 3):
         model = build(kind, dtype, form, ids, drops=True)
         data = make_data(model, ids, 2 * ROWS if carry else ROWS + 9)
         runs.append(fit(model, threads, data, ROWS, **SETTINGS[setting]))
     assert all(np.isfinite(array).all() for array in runs[0])
-    for run in runs[1:]:
-        for a, b in zip(run, runs[0], strict=True):
-            assert_array_equal(a, b)
+    for a, b in zip(*runs, strict=True):
+        assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("form", ["last", "sequences"])
@@ -145,7 +144,7 @@ def test_threads_change_no_bit_of_a_prediction(kind: str, form: str, ids: str, d
     assert figures[1:] == figures[:1] * 2
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     vectors=st.integers(4, 9),
     rest=st.integers(0, 3),

@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 import fastrnn as fr
 from fastrnn import team
 from fastrnn.team import Team
+from tests.waiting import HUNG
 
 INTERRUPTED = """
 import signal, sys, threading, time
@@ -42,7 +43,9 @@ print(caught)
 
 @pytest.mark.skipif(os.name != "posix", reason="raises SIGINT")
 def test_an_interrupt_ends_a_fit_of_two_threads() -> None:
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=HUNG, check=False
+    )
     assert done.stdout.strip() == "60", done.stderr
 
 
@@ -78,7 +81,7 @@ def test_a_forked_process_finds_the_locks_open() -> None:
     held.wait()
     child = os.fork()
     if child == 0:
-        signal.alarm(20)
+        signal.alarm(HUNG)
         model.predict(x)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -191,7 +194,7 @@ def test_a_thread_that_leaves_while_another_is_woken_is_woken_again(monkeypatch:
     results: list[Any] = []
     caller = threading.Thread(target=lambda: results.append(model.predict(x, threads=3)), daemon=True)
     caller.start()
-    caller.join(60)
+    caller.join(HUNG)
     assert_array_equal(results, [model.predict(x, threads=1)])
 
 
@@ -202,7 +205,7 @@ def test_one_crew_serves_teams_of_all_sizes(monkeypatch: pytest.MonkeyPatch) -> 
         with Team(threads):
             pass
     assert [crew.threads for crew in team._idle] == [5]
-    for _ in range(500):
+    for _ in range(100 * HUNG):
         if threading.active_count() <= before + 4:
             break
         time.sleep(0.01)
@@ -223,14 +226,14 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
         if epoch == 0:
             children.append(os.fork())
             if children[-1] == 0:
-                signal.alarm(20)
+                signal.alarm(HUNG)
 
     trainer.fit(x, y, epochs=3, batch_size=32, callbacks=[fork], verbose=0)
     if children[-1] == 0:
         os._exit(0)
     children.append(os.fork())
     if children[-1] == 0:
-        signal.alarm(20)
+        signal.alarm(HUNG)
         model.predict(x, threads=2)
         os._exit(0)
     for child in children:
