@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from fastrnn.attributes import Guarded
 from fastrnn.unknown import explained
 
 
 @explained
-class History:
+class History(Guarded):
     """Figures of a fit, or of all fits of a trainer.
 
     Attributes
@@ -18,6 +20,11 @@ class History:
         epoch that did not have this figure
     epoch : numbers of the epochs, from 0
     """
+
+    _told: ClassVar[Mapping[str, str]] = {
+        "history": "its lists to be changed, such as history.history['loss'][0] = 1.0",
+        "epoch": "a fit that appends to it",
+    }
 
     def __init__(self, history: dict[str, list[float]] | None = None) -> None:
         self.history: dict[str, list[float]] = {} if history is None else history

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 
 
 class TrainingWarning(RuntimeWarning):
     """A fit or an evaluation goes on, but its figures are not what was meant."""
+
+
+def warn(text: str) -> None:
+    """Warn at the line outside the package that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastrnn":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, TrainingWarning, stacklevel=level)
 
 
 def of_divergence(epoch: str, loss: float, unfinite: str, learning_rate: float, clip_norm: float | None) -> str:

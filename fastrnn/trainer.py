@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -15,13 +14,12 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastrnn import checks
+from fastrnn import checks, notices
 from fastrnn.attributes import FixedList, Guarded, Setting
 from fastrnn.callbacks import Callback, Each, ProgressBar
 from fastrnn.files import FileFormatError
 from fastrnn.history import History
 from fastrnn.model import ROWS, Sequential
-from fastrnn.notices import TrainingWarning, of_divergence
 from fastrnn.optimizers import Optimizer
 from fastrnn.plan import Data, Plan, Progress, Training
 from fastrnn.team import Team
@@ -222,7 +220,7 @@ class Trainer(Guarded):
         listeners = _listeners(callbacks)
         if held_out is not None and (why := why_nothing_counts(held_out)):
             text = f"validation: {why}, so that nothing counts; its figures are NaN, and no epoch is the best by them"
-            warnings.warn(text, TrainingWarning, stacklevel=2)
+            notices.warn(text)
         model.build_for(data.x)
         if verbose or (verbose is None and sys.stderr.isatty()):
             listeners.append(ProgressBar())
@@ -278,7 +276,7 @@ class Trainer(Guarded):
                     listener.epoch(epoch, figures)
                 if notice:
                     has_diverged = True
-                    warnings.warn(notice, TrainingWarning, stacklevel=3)
+                    notices.warn(notice)
         return history
 
     def stop(self) -> None:
@@ -306,8 +304,7 @@ class Trainer(Guarded):
         data = checked_data(self.model, self._settings.columns, x, y, sample_weight, lengths)
         self.model.build_for(data.x)
         if why := why_nothing_counts(data):
-            text = f"evaluate: {why}, so that nothing counts; its figures are NaN"
-            warnings.warn(text, TrainingWarning, stacklevel=2)
+            notices.warn(f"evaluate: {why}, so that nothing counts; its figures are NaN")
         return self._evaluate(data)
 
     # ------------------------------------------------------------------------------------------ files
@@ -447,7 +444,7 @@ class Trainer(Guarded):
 
     def _divergence(self, epoch: str, loss: float) -> str:
         """Return the warning that an epoch calls for."""
-        return of_divergence(epoch, loss, self._unfinite(), self.optimizer.learning_rate, self.clip_norm)
+        return notices.of_divergence(epoch, loss, self._unfinite(), self.optimizer.learning_rate, self.clip_norm)
 
     def _epoch(self, plan: Plan, team: Team, epoch: int, samples: int, listeners: list[Callback]) -> dict[str, float]:
         """Run an epoch in slices that take about `SLICE_SECONDS` each."""
