@@ -4,10 +4,8 @@ Random data with weights and lengths that are often 0, random losses, metrics, m
 each fit is held against an epoch written out in NumPy with the outputs and gradients of the slow reference.
 """
 
-import argparse
 import math
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import fastrnn as fr
 from fastrnn.reference.model import gradients, predict
 from tests.laws import Array
 from tests.problems import describe, make_targets
+from tests.searching import search
 
 RATE = 0.1
 TOLERANCE = 1e-9
@@ -186,22 +185,9 @@ def check(seed: int) -> str:
     return "validation of nothing" if of_nothing else "figures"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    end, seed, found = time.monotonic() + given.seconds, given.seed, dict[str, int]()
-    while time.monotonic() < end:
-        try:
-            kind = check(seed)
-        except Exception:
-            print(f"seed {seed}:")
-            raise
-        found[kind] = found.get(kind, 0) + 1
-        seed += 1
-    print(f"{seed - given.seed} fits held: {found}")
+def attempt(seed: int) -> None:
+    check(seed)
 
 
 if __name__ == "__main__":
-    main()
+    search(attempt, __doc__)

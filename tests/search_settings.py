@@ -5,9 +5,7 @@ saved and resumed after every change, and the weights by the slow reference, whi
 alike.
 """
 
-import argparse
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import fastrnn as fr
 from fastrnn.reference.training import Progress, start_training, train_step
 from tests.laws import Array, copy_of
 from tests.problems import describe
+from tests.searching import search
 
 ROWS, STEPS, BATCH = 7, 6, 3
 TOLERANCE = 1e-8
@@ -141,23 +140,9 @@ def check(seed: int) -> list[str]:
     return told
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    end, seed, found = time.monotonic() + given.seconds, given.seed, dict[str, int]()
-    while time.monotonic() < end:
-        try:
-            told = check(seed)
-        except Exception:
-            print(f"seed {seed}:")
-            raise
-        for name in told:
-            found[name] = found.get(name, 0) + 1
-        seed += 1
-    print(f"{seed - given.seed} runs held; set: {found}")
+def attempt(seed: int) -> None:
+    check(seed)
 
 
 if __name__ == "__main__":
-    main()
+    search(attempt, __doc__)
