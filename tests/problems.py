@@ -133,9 +133,9 @@ def problems(draw: st.DrawFn, dtype: str, forwards: bool = False, drops: bool = 
         [state if len(state) > 1 else state[0] for state in states] if draw(st.booleans()) else None,
         draw(st.none() | st.tuples(st.integers(1, steps + 2), st.integers(1, steps + 2))),
     )
-    assume(_is_tame(problem))
-    assume(_is_away_from_kinks(problem))
-    assume(_is_away_from_certainty(problem))
+    assume(is_tame(problem))
+    assume(is_away_from_kinks(problem))
+    assume(is_away_from_certainty(problem))
     return problem
 
 
@@ -170,7 +170,7 @@ def describe(layer: Any) -> dict[str, Any]:
     return {"kind": layer.kind, **fields}
 
 
-def _is_tame(problem: Problem) -> bool:
+def is_tame(problem: Problem) -> bool:
     """Whether no state grows far beyond 1, as gates without a bound let them."""
     if "relu" not in str(problem.layers) and "linear" not in str(problem.layers[:-1]):
         return True
@@ -181,7 +181,7 @@ def _is_tame(problem: Problem) -> bool:
         return all(bool(np.abs(a).max(initial=0.0) < 20.0) for a in (y, *states))
 
 
-def _is_away_from_kinks(problem: Problem) -> bool:
+def is_away_from_kinks(problem: Problem) -> bool:
     """Whether the gradients hardly change where the weights do: no relu and no absolute error is close to its kink."""
     settings = str(problem.layers)
     if "relu" not in settings and problem.loss != "mae":
@@ -201,7 +201,7 @@ def _is_away_from_kinks(problem: Problem) -> bool:
     )
 
 
-def _is_away_from_certainty(problem: Problem) -> bool:
+def is_away_from_certainty(problem: Problem) -> bool:
     """Whether probabilities without logits keep away from 0 and 1, where a cross-entropy magnifies rounding."""
     top = problem.layers[-1]
     if problem.loss != "binary_crossentropy" or top["kind"] in ("dense", "dropout"):

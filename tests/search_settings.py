@@ -1,148 +1,128 @@
-"""A search for settings that are taken and do not count: `python -m tests.search_settings --seconds 60 --seed 0`.
+"""Search for settings that do not go together: ``python -m tests.search_settings --count 1000 --seed 0``.
 
-Random settings are set at random times, before, between and in fits. The trainer goes on; beside it goes one that is
-saved and resumed after every change, and the weights by the slow reference, which is told each change. All three end
-alike.
+Draws random combinations of all public settings (`tests.settings`), with sizes that cross the borders of lanes, tiles,
+shards and windows, and asserts what holds for all of them (`tests.settings_laws`). Everything runs in child processes,
+so that a crash is caught and named; what fails is made as plain as it can be while it fails, and printed as the
+``--case`` that shows it again.
 """
 
-import tempfile
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
 
 import numpy as np
 
-import fastrnn as fr
-from fastrnn.reference.training import Progress, start_training, train_step
-from tests.laws import Array, copy_of
-from tests.problems import describe
-from tests.searching import search
+from tests.settings import CHOICES, Case, draw, value
+from tests.settings_laws import Refused, check
 
-ROWS, STEPS, BATCH = 7, 6, 3
-TOLERANCE = 1e-8
-OPTIMIZERS: list[Any] = [
-    fr.SGD(0.1), fr.SGD(0.02), fr.SGD(0.05, momentum=0.9), fr.SGD(0.05, momentum=0.5, nesterov=True),
-    fr.SGD(0.05, weight_decay=0.1), fr.Adam(0.01), fr.Adam(1e-9), fr.Adam(0.02, beta_1=0.5), fr.RMSProp(0.01),
-    fr.RMSProp(0.01, rho=0.5, momentum=0.5), fr.Adagrad(0.05), fr.Adagrad(0.01, epsilon=1e-3),
-]  # fmt: skip
-VALUES: dict[str, list[Any]] = {
-    "optimizer": OPTIMIZERS, "clip_value": [None, 0.02, 0.1], "clip_norm": [None, 0.01, 0.2],
-    "tbptt": [None, 2, (3, 5)], "tbptt_update": ["sequence", "chunk"], "threads": [None, 1, 2], "seed": [0, 1, 5],
-    "loss": ["mse", "mae"], "metrics": [[], ["mae"], ["mse", "mae"]], "recompute": [None, "sqrt"],
-}  # fmt: skip
-BETWEEN = ("loss", "metrics", "recompute")
-"""What is not set within a fit."""
+CHUNK = 100
+"""Cases that a child process runs."""
+SHRUNK = 10
+"""Failures that are made plain: each takes some tens of child processes."""
+PYTHON = [sys.executable, "-X", "faulthandler", "-m", "tests.search_settings"]
 
 
-def slots(optimizer: Any) -> tuple[str, ...]:
-    """Return the states that the reference's rule keeps, in its order."""
-    kept = {"sgd": ("velocity",), "adam": ("mean", "square"), "rmsprop": ("square", "velocity"), "adagrad": ("sum",)}
-    return kept[optimizer.kind]
+def case_of(seed: int, place: int) -> Case:
+    """Return the case at a place of a search."""
+    return draw(np.random.default_rng([seed, place]))
 
 
-class ByHand:
-    """The weights by the reference, without shuffling; dropout's masks go by seed and minibatch."""
-
-    def __init__(self, trainer: fr.Trainer) -> None:
-        self.layers = [describe(layer) for layer in trainer.model.layers]
-        self.optimizer = trainer.optimizer
-        self.progress = start_training(trainer.model.get_weights(), self.fields)
-        self.draws = 0
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        own = {name: getattr(self.optimizer, name) for name in self.optimizer.__struct_fields__}
-        return {"kind": self.optimizer.kind, **own}
-
-    def take(self, optimizer: Any) -> None:
-        """Go on with an optimizer: one of the same kind keeps the states that both have."""
-        weights, kept, step = self.progress
-        anew = start_training(weights, {"kind": optimizer.kind}).slots
-        if optimizer.kind == self.optimizer.kind:
-            both = set(optimizer.states) & set(self.optimizer.states)
-            names = slots(optimizer)
-            anew = [
-                tuple(old[i] if names[i] in both else new[i] for i in range(len(names)))
-                for old, new in zip(kept, anew, strict=True)
-            ]
-        else:
-            step = 0
-        self.optimizer, self.progress = optimizer, Progress(weights, anew, step)
-
-    def epoch(self, trainer: fr.Trainer, x: Array, y: Array) -> None:
-        if trainer.optimizer != self.optimizer:
-            self.take(trainer.optimizer)
-        for first in range(0, ROWS, BATCH):
-            rows = slice(first, first + BATCH)
-            _, self.progress, _ = train_step(
-                self.layers, self.progress, x[rows], y[rows], self.fields, trainer.loss, tbptt=trainer.tbptt,
-                tbptt_update=trainer.tbptt_update, clip_value=trainer.clip_value, clip_norm=trainer.clip_norm,
-                dropout=(trainer.seed, self.draws),
-            )  # fmt: skip
-            self.draws += 1
+def as_text(case: Case) -> str:
+    """Name what a case chooses that is not plain, in the form that ``--case`` takes."""
+    return json.dumps({name: place for name, place in case.items() if value(case, name) != value({}, name)})
 
 
-def change(rng: np.random.Generator, trainers: list[fr.Trainer], within: bool) -> str:
-    """Set a setting of all trainers to the same value; where it does not go with the others all refuse alike."""
-    name = str(rng.choice([name for name in VALUES if not (within and name in BETWEEN)]))
-    value = VALUES[name][rng.integers(len(VALUES[name]))]
-    errors = []
-    for trainer in trainers:
-        before, error = trainer.settings, ""
+def fails(case: Case) -> bool:
+    """Run one case in a child process."""
+    child = subprocess.run([*PYTHON, "--case", as_text(case)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return child.returncode not in (0, 2)
+
+
+def shrink(case: Case) -> Case:
+    """Return the case with everything plain that may be plain while it fails: many settings at a time, then few."""
+    case = json.loads(as_text(case))
+    size = len(case)
+    while size := size // 2:
+        chosen = list(case)
+        for first in range(0, len(chosen), size):
+            names = chosen[first : first + size]
+            plainer = {name: place for name, place in case.items() if name not in names}
+            if fails(plainer):
+                case = plainer
+    return case
+
+
+def run_chunk(seed: int, first: int, last: int) -> None:
+    """Run the cases ``first`` ... ``last - 1``, telling of each before it runs and what has become of it."""
+    for place in range(first, last):
+        print(f"case {place}", flush=True)
         try:
-            setattr(trainer, name, value)
-        except ValueError as refusal:
-            error = str(refusal)
-        assert not error or ("; expected" in error and trainer.settings is before)
-        errors.append(error)
-    assert len(set(errors)) == 1
-    return name
+            check(case_of(seed, place))
+        except Refused as refusal:
+            print(f"refused {refusal}", flush=True)
+        except Exception as error:  # whatever it is, it has been found
+            print(f"failed {type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)
 
 
-def check(seed: int) -> list[str]:
-    """Draw changes and fits; returns the names of what was set."""
-    rng = np.random.default_rng(seed)
-    kind = [fr.SimpleRNN, fr.LSTM, fr.GRU][rng.integers(3)]
-    layers = [kind(3, return_sequences=True, recurrent_dropout=float(rng.choice([0.0, 0.3]))), fr.Dense(2)]
-    ids = bool(rng.integers(2))
-    layers.insert(0, fr.Embedding(5, 2) if ids else fr.Dense(2))
-    model = fr.Sequential(layers, input_size=5 if ids else 2, dtype="float64", seed=seed % 100)
-    x = rng.integers(0, 5, (ROWS, STEPS)) if ids else rng.standard_normal((ROWS, STEPS, 2))
-    y = rng.standard_normal((ROWS, STEPS, 2))
-    arguments: dict[str, Any] = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
-    ahead, saved = fr.Trainer(model), fr.Trainer(copy_of(model))
-    by_hand, told = ByHand(ahead), []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "run.ckpt"
-        for _ in range(int(rng.integers(2, 5))):
-            told.extend(change(rng, [ahead, saved], False) for _ in range(int(rng.integers(0, 4))))
-            epochs = int(rng.integers(1, 4))
-            changes = {int(epoch): int(rng.integers(1 << 30)) for epoch in range(epochs) if rng.integers(2)}
+def search(seed: int, start: int, count: int) -> int:
+    """Run ``count`` cases; print what failed, made plain, and what was refused. Returns how many failed."""
+    begun, refused, place, stop = time.perf_counter(), Counter[str](), start, start + count
+    failed: list[int] = []
 
-            def between(epoch: int, figures: dict[str, float], changes: dict[int, int] = changes) -> None:
-                if epoch in changes:
-                    told.append(change(np.random.default_rng(changes[epoch]), [ahead], True))
+    def fail(how: str) -> None:
+        failed.append(place)
+        print(f"case {place} of seed {seed}: {how}", flush=True)
 
-            history = ahead.fit(x, y, epochs, callbacks=[between], **arguments).history
-            for epoch in range(epochs):
-                saved.save_checkpoint(path)
-                saved = fr.Trainer.resume(path)
-                by_hand.epoch(saved, x, y)
-                own = saved.fit(x, y, 1, **arguments).history
-                assert own == {name: values[epoch : epoch + 1] for name, values in history.items()}, (own, history)
-                if epoch in changes:
-                    change(np.random.default_rng(changes[epoch]), [saved], True)
-            assert saved.settings == ahead.settings
-            for ours, theirs, slow in zip(
-                ahead.model.get_weights(), saved.model.get_weights(), by_hand.progress.weights, strict=True
-            ):
-                np.testing.assert_array_equal(ours, theirs)
-                np.testing.assert_allclose(ours, slow, rtol=TOLERANCE, atol=TOLERANCE)
-    return told
+    while place < stop:
+        chunk = [*PYTHON, "--seed", str(seed), "--chunk", str(place), str(min(stop, place + CHUNK))]
+        child = subprocess.run(chunk, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for line in child.stdout.splitlines():
+            word, _, rest = line.partition(" ")
+            if word == "case":
+                place = int(rest)
+            elif word == "refused":
+                refused[" ".join(part for part in rest.split() if not any(c.isdigit() for c in part))[:100]] += 1
+            elif word == "failed":
+                fail(rest)
+        if child.returncode:
+            fail(f"crashed with exit code {child.returncode}")
+        place += 1
+    print(f"{count} cases in {time.perf_counter() - begun:.0f} s: {len(failed)} failed, {refused.total()} were refused")
+    for line, times in refused.most_common():
+        print(f"  {times:6} {line}")
+    for found in failed[:SHRUNK]:
+        plainest = as_text(shrink(case_of(seed, found)))
+        print(f"case {found}: python -m tests.search_settings --case '{plainest}'", flush=True)
+    return len(failed)
 
 
-def attempt(seed: int) -> None:
-    check(seed)
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=int, default=0, help="the first case, to go on where a search ended")
+    parser.add_argument("--case", help="run this case alone: a JSON object of names and places of choices")
+    parser.add_argument("--chunk", type=int, nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.chunk:
+        run_chunk(given.seed, *given.chunk)
+        return 0
+    if given.case is None:
+        return int(search(given.seed, given.start, given.count) > 0)
+    case = json.loads(given.case)
+    print({name: value(case, name) for name in case if name in CHOICES})
+    try:
+        check(case)
+    except Refused as refusal:
+        print(f"refused: {refusal}")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    search(attempt, __doc__)
+    sys.exit(main())
