@@ -19,7 +19,7 @@ from fastrnn.optimizers import Optimizer
 from fastrnn.stream import Stream
 from fastrnn.text import TextModel
 from tests.laws import Batch, make_batch, make_states
-from tests.search_settings import check
+from tests.search_changes import check
 
 
 def make_trainer(**settings: Any) -> tuple[fr.Trainer, Batch]:
@@ -320,7 +320,7 @@ def test_frozen_things_stay_equal_hashable_and_files_schema(thing: Any) -> None:
 
 
 def test_some_of_the_search() -> None:
-    """`python -m tests.search_settings` goes on from here."""
+    """`python -m tests.search_changes` goes on from here."""
     told = {name for seed in range(8) for name in check(seed)}
     assert told == SETTINGS.keys()
 
