@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.baselines import find_period, persistence, seasonal_naive
+from fastrnn.callbacks import telling
 from fastrnn.checkpoint import load_model, save_model
 from fastrnn.data import Scaling, Split, split_by_time, windows
 from fastrnn.dates import Dates, Step, continue_dates, infer_step
@@ -115,7 +116,7 @@ class Forecaster(Settings):
     recipe: Recipe | None = None
     _plain = frozenset({"model"})
 
-    def fit(self, data: Any, callbacks: Sequence[Any] = ()) -> Report:
+    def fit(self, data: Any, callbacks: Sequence[Any] = (), verbose: int | None = None) -> Report:
         """Train on the earlier rows of a table, and measure on the last 15 % of them.
 
         The rows before those, another 15 %, choose the epoch whose weights are kept: the one of the lowest loss there.
@@ -124,8 +125,8 @@ class Forecaster(Settings):
         ----------
         data
             A path, a data frame, an array (R,) or a `fastrnn.tables.Table`.
-        callbacks
-            Passed to `Trainer.fit`.
+        callbacks, verbose
+            As for `Trainer.fit`.
 
         Raises
         ------
@@ -134,6 +135,7 @@ class Forecaster(Settings):
             that is no longer finite.
         """
         self.__post_init__()  # what was set since then
+        callbacks = [*callbacks, *telling(verbose, callbacks)]
         table = as_table(data)
         target = table.target(self.target)
         series = table.select(target, self.features, self.missing)

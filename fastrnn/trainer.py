@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastrnn import checks, notices
 from fastrnn.attributes import FixedList, Guarded, Setting
-from fastrnn.callbacks import Callback, Each, ProgressBar
+from fastrnn.callbacks import Callback, Each, telling
 from fastrnn.files import FileFormatError
 from fastrnn.history import History
 from fastrnn.model import ROWS, Sequential
@@ -173,7 +172,9 @@ class Trainer(Guarded):
         carry_state : rows are consecutive stretches of long sequences: row i of a minibatch goes on where row i of the
             one before ended; needs ``shuffle=False`` and a number of sequences that ``batch_size`` divides
         callbacks : objects or functions ``f(epoch, figures)``
-        verbose : 1 shows a progress bar, 0 does not; None shows it at a terminal
+        verbose : 0 shows nothing, 1 a live bar with the figures, and lines of epochs above it, 2 a line an epoch; None
+            is 1 at a terminal and in a notebook, elsewhere 2, but of more than 100 epochs it tells about 100, and one a
+            second
 
         Returns
         -------
@@ -202,6 +203,7 @@ class Trainer(Guarded):
         """
         model = self.model
         epochs = checks.positive_int("epochs", epochs)
+        shown = telling(verbose, callbacks)
         data, held_out = fitting_data(
             model, self._settings.columns, x, y, sample_weight, lengths, validation_data, validation_split
         )
@@ -222,8 +224,7 @@ class Trainer(Guarded):
             text = f"validation: {why}, so that nothing counts; its figures are NaN, and no epoch is the best by them"
             notices.warn(text)
         model.build_for(data.x)
-        if verbose or (verbose is None and sys.stderr.isatty()):
-            listeners.append(ProgressBar())
+        listeners += shown
         if not self._fitting.acquire(blocking=False):
             raise RuntimeError("this trainer is fitting already; expected one fit at a time: make a trainer for each")
         try:

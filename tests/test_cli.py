@@ -70,7 +70,7 @@ def test_first_command_of_the_readme(capsys):
     # No terminal, no live bar: a line an epoch.
     assert printed.err.count("\n") == 30
     assert "\r" not in printed.err
-    assert printed.err.startswith("epoch 1/30: loss ")
+    assert printed.err.startswith("epoch 1/30 - loss: ")
     assert Path("fit.png").read_bytes().startswith(b"\x89PNG")
 
     assert main(["predict", "model.safetensors", "--steps", "3"]) == 0

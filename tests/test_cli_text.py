@@ -65,7 +65,14 @@ def test_train_and_generate(capsys):
     for name in ("while learning, with dropout", "held out; kept epoch ", "counts, order 1: "):
         assert f"<!-- {name}" in drawn
     # What is told while it learns: a line an epoch, and what it would write, five times.
-    assert len(re.findall(r"^epoch \d/7: loss [\d.]+, bits [\d.]+, held_out_bits [\d.]+$", printed.err, re.M)) == 7
+    assert (
+        len(
+            re.findall(
+                r"^epoch \d/7 - loss: [\d.]+ - bits: [\d.]+ - held_out_bits: [\d.]+ - [\d.]+s$", printed.err, re.M
+            )
+        )
+        == 7
+    )
     samples = re.findall(r"^--- after epoch (\d):\n(.*?)\n---$", printed.err, re.M | re.S)
     assert [int(epoch) for epoch, _ in samples] == [2, 3, 5, 6, 7]
     assert all(len(sample) == 200 and set(sample) <= set(PART) for _, sample in samples)

@@ -30,6 +30,7 @@ FLOORS = {
             "_version",
             "attributes",
             "checks",
+            "console",
             "dialects",
             "extras",
             "files",

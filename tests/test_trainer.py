@@ -129,35 +129,6 @@ def test_breaking_off_tells_the_end_leaves_no_thread_and_the_trainer_goes_on(err
     assert len(trainer.fit(x, y, epochs=2, verbose=0).epoch) == 2
 
 
-def test_progress_is_shown_when_wanted(capsys: pytest.CaptureFixture[str]) -> None:
-    model, x, y = make_batch("float32")
-    trainer = fr.Trainer(model, metrics=["mae"])
-    trainer.evaluate(x, y)
-    capsys.readouterr()  # the first use may tell that it compiles
-    trainer.fit(x, y, epochs=1, verbose=0)
-    trainer.fit(x, y, epochs=1)  # no terminal here
-    silent = capsys.readouterr()
-    assert (silent.out, silent.err) == ("", "")
-    history = trainer.fit(x, y, epochs=2, validation_split=0.3, verbose=1).history
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    last = shown.err.rstrip().split("\r")[-1]
-    assert "epoch 2/2" in last
-    assert "seq/s" in last
-    for name in ("loss", "mae", "val_loss", "val_mae"):
-        assert f"{name}={history[name][-1]:.4g}" in last
-
-
-def test_the_progress_bar_of_a_fit_that_is_stopped_ends_with_its_epoch() -> None:
-    model, x, y = make_batch("float32")
-    target, trainer = io.StringIO(), fr.Trainer(model)
-    bar = fr.ProgressBar(target)
-    history = trainer.fit(x, y, epochs=9, callbacks=[lambda *_: trainer.stop(), bar], verbose=0).history
-    last = target.getvalue().rstrip().split("\r")[-1]
-    assert "epoch 1/9" in last
-    assert f"loss={history['loss'][0]:.4g}" in last
-
-
 def test_the_progress_bar_writes_where_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     model, x, y = make_batch("float32")
     target = io.StringIO()

@@ -122,7 +122,7 @@ def test_command(tmp_path, monkeypatch, capsys, faithful, plain, learned):
     assert printed.out.endswith("plot: sine.png\n")
     assert Path("sine.png").read_bytes().startswith(b"\x89PNG")
     # Three fits: 25, 25 and 200 epochs, told in a few lines each.
-    assert sum(line.startswith("epoch 25/25: loss ") for line in printed.err.splitlines()) == 2
+    assert sum(line.startswith("epoch 25/25 - loss: ") for line in printed.err.splitlines()) == 2
     assert 20 < printed.err.count("\n") <= 30
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +14,7 @@ from fastrnn._version import __version__
 from fastrnn.cli import run as tutorials
 from fastrnn.cli import text as texts
 from fastrnn.cli.outputs import check_outputs, write_forecast
+from fastrnn.cli.progress import progress
 from fastrnn.files import CSV, SAFETENSORS, check_ending
 from fastrnn.settings import Settings
 
@@ -65,12 +65,10 @@ def train(
     if data is None and chosen.features and Path(chosen.features[-1]).is_file():
         raise ValueError(f"{chosen.features[-1]} stands among the --features; expected the data first, then the flags")
     chosen = replace(chosen, features=tuple(name.strip() for name in _split(chosen.features)))
-    from fastrnn.callbacks import ProgressBar
     from fastrnn.forecast import Forecaster
 
     forecaster = Forecaster(**asdict(chosen))
-    told = ProgressBar() if sys.stderr.isatty() else _tell(chosen.epochs)
-    report = forecaster.fit(source, callbacks=[told])
+    report = forecaster.fit(source, [progress(chosen.epochs)])
     print(report)
     replaced = " (replaced)" if out.exists() else ""
     forecaster.save(out)
@@ -85,16 +83,6 @@ def train(
 def _split(features: tuple[str, ...]) -> list[str]:
     """Take names apart at commas, save those within double quotes."""
     return [name for row in csv.reader(features, skipinitialspace=True) for name in row]
-
-
-def _tell(epochs: int) -> Callable[[int, dict[str, float]], None]:
-    """Give a callback that writes a line an epoch, for a log."""
-
-    def tell(epoch: int, figures: dict[str, float]) -> None:
-        told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        print(f"epoch {epoch + 1}/{epochs}: {told}", file=sys.stderr, flush=True)
-
-    return tell
 
 
 @app.command

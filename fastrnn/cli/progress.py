@@ -1,26 +1,12 @@
 """What a command tells while it trains: a live bar at a terminal, a few lines in a log."""
 
-import sys
-
-from fastrnn.callbacks import Callback, ProgressBar
+from fastrnn.callbacks import Callback, Lines, ProgressBar
+from fastrnn.console import Console
 
 LINES = 10
-"""How many lines a fit writes to a log, at most."""
+"""Epochs of a fit that leave a line in a log, beside one a second."""
 
 
-def progress() -> Callback:
-    """Give the callback for one or more fits."""
-    return ProgressBar() if sys.stderr.isatty() else Lines()
-
-
-class Lines(Callback):
-    """At most `LINES` lines a fit on standard error, the last epoch's among them."""
-
-    def begin(self, trainer: object, epochs: int, samples: int) -> None:
-        self._epochs, self._every = epochs, -(-epochs // LINES)
-
-    def epoch(self, epoch: int, figures: dict[str, float]) -> None:
-        done = epoch + 1
-        if done == self._epochs or (done % self._every == 0 and self._epochs - done >= self._every):
-            told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-            print(f"epoch {done}/{self._epochs}: {told}", file=sys.stderr, flush=True)
+def progress(lines: int = LINES) -> Callback:
+    """Give the callback for one or more fits, of which so many epochs leave a line in a log."""
+    return ProgressBar(most=1) if Console().is_live else Lines(most=lines)

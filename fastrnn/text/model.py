@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.callbacks import Callback
+from fastrnn.callbacks import Callback, telling
 from fastrnn.checkpoint import load_model, save_model
 from fastrnn.files import FileFormatError, save_path
 from fastrnn.initializers import Normal
@@ -116,6 +116,7 @@ class TextModel(TextSettings):
         out: str | Path | None = None,
         resume: bool = False,
         callbacks: Sequence[Listener] = (),
+        verbose: int | None = None,
     ) -> TextReport:
         """Train on a text but for its end, and measure on its end after every epoch; the best epoch is kept.
 
@@ -132,6 +133,8 @@ class TextModel(TextSettings):
             Go on with the training that wrote to `out`, of the same text with the same settings, bit for bit.
         callbacks
             As for `Trainer.fit`; their figures are `loss` (nats), `bits` and `held_out_bits`. They may call `generate`.
+        verbose
+            As for `Trainer.fit`.
 
         Raises
         ------
@@ -146,6 +149,7 @@ class TextModel(TextSettings):
         self.__post_init__()  # what was set since then
         if out is not None:
             save_path("out", out)
+        callbacks = [*callbacks, *telling(verbose, callbacks)]
         split = Split.of(_book(text), self)
         if resume:
             if out is None:
