@@ -1,4 +1,4 @@
-"""What the kernels are compiled for, and the line that says why the first run waits."""
+"""What the kernels are compiled for, and the lines that say why the first run waits, and how far it is."""
 
 from __future__ import annotations
 
@@ -7,40 +7,100 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fastrnn.console import Console, tell
 from fastrnn.kernels import cache
+from fastrnn.kernels.operation import Compiled
 from fastrnn.kernels.target import TARGET
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.team import available_threads
 
 _announced: set[str] = set()
+SLOW = 0.3
+"""Seconds that no function takes to be loaded: it is being compiled."""
+OFTEN = 10.0
+"""Seconds between two lines on the way where they cannot be written over."""
+
+
+def prepare(functions: Iterable[Compiled], dtype: str, kinds: Iterable[str], driver: Callable[[], Any]) -> None:
+    """Compile, or load, what a plan calls, and the driver, telling how far that is.
+
+    ``kinds`` are those of the recurrent layers.
+    """
+    needed = [function for function in dict.fromkeys(functions) if not function.is_ready(dtype)]
+    if not needed:
+        return
+    with announced(dtype, kinds, len(needed) + 1) as tell_done:
+        for done, function in enumerate(needed, 1):
+            function.code(dtype)
+            tell_done(done)
+        driver()
+        tell_done(len(needed) + 1)
 
 
 @contextlib.contextmanager
-def announced(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
-    """Say on stderr that kernels are being compiled, and for how long, if this machine has none for ``dtype`` yet.
+def announced(dtype: str, kinds: Iterable[str], total: int) -> Iterator[Callable[[int], None]]:
+    """Say that kernels are being compiled, and give what tells how many of the ``total`` are done.
 
-    A second process, where there is a processor for it, then compiles a part of them for recurrent layers of ``kinds``.
+    Where this machine has none for ``dtype`` yet, that is said at once, and a second process, where there is a
+    processor for it, compiles a part of them for recurrent layers of ``kinds``; else as soon as one is compiled.
     """
-    if dtype in _announced or cache.is_compiled(dtype):
-        yield
-        return
-    _announced.add(dtype)
-    start = time.perf_counter()
-    print(
-        f"fastrnn: compiling the {dtype} kernels for this processor ({TARGET.cpu}) ...",
-        end=" ",
-        file=sys.stderr,
-        flush=True,
-    )
-    with _second_process(dtype, kinds):
-        yield
-    cache.complete(dtype)
-    kept = "kept for later runs" if cache.FOLDER else "not kept: there is no folder to write to"
-    print(f"{time.perf_counter() - start:.1f} s, {kept}", file=sys.stderr, flush=True)
+    is_first = dtype not in _announced and not cache.is_compiled(dtype)
+    notice = Notice(dtype, total)
+    with notice, _second_process(dtype, kinds) if is_first else contextlib.nullcontext():
+        if is_first:
+            _announced.add(dtype)
+            notice.begin(f"the {dtype} kernels for this processor ({TARGET.cpu})")
+        yield notice.tell
+    if is_first:
+        cache.complete(dtype)
+    notice.end()
+
+
+class Notice:
+    """How many of ``total`` functions are compiled: a line that is written over, or one every ten seconds."""
+
+    def __init__(self, dtype: str, total: int) -> None:
+        self._dtype, self._total = dtype, total
+        self._start = self._last = self._told = time.perf_counter()
+        self._done, self._has_begun = 0, False
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leave a line that was broken off."""
+        if kind is not None and self._has_begun:
+            tell("stopped")
+
+    def begin(self, what: str) -> None:
+        """Say what is being compiled."""
+        self._has_begun = True
+        tell(f"fastrnn: compiling {what} ...")
+
+    def tell(self, done: int) -> None:
+        """Say how many are done."""
+        now = time.perf_counter()
+        if not self._has_begun and now - self._last > SLOW:
+            self.begin(f"further {self._dtype} kernels")
+        self._done, self._last = done, now
+        if self._has_begun and Console().is_live:
+            tell(f"\r{self._figures(now)}", end="")
+        elif self._has_begun and now - self._told > OFTEN:
+            self._told = now
+            tell(self._figures(now))
+
+    def end(self) -> None:
+        """Say how long it took, if anything was compiled."""
+        if self._has_begun:
+            kept = "kept for later runs" if cache.FOLDER else "not kept: there is no folder to write to"
+            tell(f"{chr(13) * Console().is_live}{self._figures(time.perf_counter())}, {kept}")
+
+    def _figures(self, now: float) -> str:
+        return f"fastrnn: {self._done} of {self._total} kernels, {now - self._start:.1f} s"
 
 
 @contextlib.contextmanager

@@ -172,17 +172,16 @@ class Lowering:
 
     def _signals(self) -> dict[str, Any]:
         """Fields that the records of all layers have: where they read."""
-        plan, signal, dtype = self.plan, self.signal, self.plan.network.dtype
+        plan, signal = self.plan, self.signal
         fields: dict[str, Any] = {
             "steps": plan.steps, "sequences": signal.sequences, "is_top": self.is_top, "trains": self.trains,
-            "pack": pack.address(dtype), "product": product.address(dtype),
-            "row_product": row_product.address(dtype), "joined_product": joined_product.address(dtype),
+            "pack": pack, "product": product, "row_product": row_product, "joined_product": joined_product,
             "nothing": plan.nothing, "input_size": signal.size,
             "input": signal.buffer, "input_stride": signal.stride, "input_first": signal.first,
             "input_moves": signal.moves,
         }  # fmt: skip
         if self.trains:
-            fields["gram"] = gram.address(dtype)
+            fields["gram"] = gram
         if signal.gradient is not None:
             fields |= {"wants_d_input": 1, "d_input": signal.gradient, "whole_d_input": signal.whole}
         return fields

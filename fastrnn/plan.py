@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.compiling import announced
+from fastrnn.compiling import prepare
 from fastrnn.kernels import batch, optimizers
 from fastrnn.kernels.driver import EACH, FIRST, JOB, NEVER, STAGE_FIELDS, Driver
-from fastrnn.kernels.operation import CALL, Operation
+from fastrnn.kernels.operation import CALL, Compiled, Operation
 from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.layers import OneHot, Unidirectional
@@ -167,17 +167,16 @@ class Plan:
             known.name(self.gradients, "gradients")
         self.totals = zeros(batch.EPOCH_SUMS + len(columns), np.float64)
         self.packed: list[dict[str, Array]] = []
-        self._phases: dict[str, list[list[int]]] = {name: [] for name in SHARED}
+        self._phases: dict[str, list[list[Any]]] = {name: [] for name in SHARED}
         self._stages: list[list[int]] = []
         self._keep: list[Any] = []
+        self._routines: list[tuple[Array, str, Compiled]] = []
         self.lock = Lock()
         self.columns = Columns(network.layers, columns)
         self._row_totals = empty(len(columns) * rows, np.float64)
         self._row_sizes = self._sizes_of_rows()
-        with announced(network.dtype, [cell.layer.kind for cell in network.cells]):
-            self._build(emits)
-            self._finish()
-            _driver()
+        self._build(emits)
+        self._finish()
 
     # ------------------------------------------------------------------------------------------ building
 
@@ -190,9 +189,15 @@ class Plan:
         return empty(count, self.network.dtype)
 
     def spec(self, dtype: np.dtype[Any], **values: Any) -> Array:
-        """Return a record with the given fields (an array stands for its address) that lives as long as the plan."""
+        """Return a record with the given fields that lives as long as the plan.
+
+        An array stands for its address, and so does a routine, for one that is known once it is compiled.
+        """
         record, known = zeros(1, dtype), guards()
         for name, value in values.items():
+            if isinstance(value, Compiled):
+                self._routines.append((record, name, value))
+                continue
             if isinstance(value, np.ndarray):
                 if known is not None:
                     known.name(value, name)
@@ -208,7 +213,7 @@ class Plan:
         Where a layer's threads share out units, each reads all rows of what lies beneath and above it.
         """
         meet = meet or (self.splits and phase in ("read", "forward", "error"))
-        self._phases[phase].append([operation.address(self.network.dtype), address(spec), int(meet)])
+        self._phases[phase].append([operation, address(spec), int(meet)])
 
     def add_clearing(self, buffer: Array) -> None:
         """Zero a buffer at the beginning of every minibatch."""
@@ -255,7 +260,7 @@ class Plan:
         self._reads: list[Array] = []
         self._losses: list[Array] = []
         self._emits: list[list[Array]] = []
-        self._tables: list[dict[str, list[list[int]]]] = []
+        self._tables: list[dict[str, list[list[Any]]]] = []
         self.lowered = []
         if training is not None:
             self.update = Update(self, training)
@@ -329,7 +334,20 @@ class Plan:
             self.add("error", batch.emit, spec)
         return emits
 
+    def _compile(self) -> None:
+        """Put the addresses of code where the operations and routines stand."""
+        network = self.network
+        phases = [self._phases[name] for name in SHARED] + [table[name] for table in self._tables for name in OWN]
+        rows = [row for phase in phases for row in phase]
+        functions = [row[0] for row in rows] + [routine for _, _, routine in self._routines]
+        prepare(functions, network.dtype, [cell.layer.kind for cell in network.cells], _driver)
+        for row in rows:
+            row[0] = row[0].address(network.dtype)
+        for record, name, routine in self._routines:
+            record[name] = routine.address(network.dtype)
+
     def _finish(self) -> None:
+        self._compile()
         shared = [row for name in SHARED for row in self._phases[name]]
         tables = [[row for name in OWN for row in table[name]] for table in self._tables]
         ends = dict(

@@ -284,14 +284,17 @@ def test_the_first_compilation_says_what_it_does_and_for_how_long(
     monkeypatch.setattr(compiling, "_announced", set())
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
     monkeypatch.setattr(sys, "executable", executable)
-    with compiling.announced("float32", ["simple_rnn"]):
+    with compiling.announced("float32", ["simple_rnn"], 1) as done:
         zero_gradients_anew()
+        done(1)
     assert re.fullmatch(
-        r"fastrnn: compiling the float32 kernels .* \d+\.\d s, kept for later runs\n", capsys.readouterr().err
+        r"fastrnn: compiling the float32 kernels for this processor \(.*\) \.\.\.\n"
+        r"fastrnn: 1 of 1 kernels, \d+\.\d s, kept for later runs\n",
+        capsys.readouterr().err,
     )
     monkeypatch.setattr(compiling, "_announced", set())
-    with compiling.announced("float32", ["simple_rnn"]):
-        zero_gradients_anew()
+    with compiling.announced("float32", ["simple_rnn"], 1) as done:
+        done(1)
     assert capsys.readouterr().err == ""
 
 
@@ -331,7 +334,7 @@ def test_the_second_process_imports_nothing_from_the_current_folder(
     monkeypatch.setattr(subprocess, "Popen", wait)
     monkeypatch.setattr(compiling, "_announced", set())
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
-    with compiling.announced("float64", ["simple_rnn"]):
+    with compiling.announced("float64", ["simple_rnn"], 1):
         (process,) = started
         assert process.wait() == 0
     assert not (tmp_path / "imported").exists()

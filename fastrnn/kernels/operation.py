@@ -78,6 +78,10 @@ class Compiled:
             self._code[dtype] = compiled(self.function, self._parameters(types.CPointer(REALS[dtype])), dtype)
         return self._code[dtype]
 
+    def is_ready(self, dtype: str) -> bool:
+        """Whether this process has the code for ``dtype``."""
+        return dtype in self._code
+
     def address(self, dtype: str) -> int:
         """Address of the machine code for ``dtype``."""
         return int(self.code(dtype).address)
