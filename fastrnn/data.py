@@ -1,5 +1,6 @@
 """From a series to what a trainer takes: windows, their split by time, and scaling fitted on the training part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,8 +9,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastrnn.checks import unmasked
+from fastrnn.names import short
 
 Array = NDArray[Any]
+
+_UNITS = 4
+"""Units in the last place that a constant column may spread over: sums and means of equal numbers differ so much."""
 
 
 def windows(
@@ -127,6 +132,14 @@ def split_by_time(rows: int, window: int, horizon: int = 1, validation: float = 
     )
 
 
+def varies(rows: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which columns of `rows` (R, ...) vary: by more than the few units in the last place that rounding leaves."""
+    values = np.asarray(rows, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        spread = values.max(axis=0) - values.min(axis=0)
+    return np.asarray(spread > _UNITS * np.spacing(np.abs(values).max(axis=0)))
+
+
 @dataclass(frozen=True)
 class Scaling:
     """Standard scores, column by column: `(x - mean) / scale`.
@@ -141,18 +154,22 @@ class Scaling:
     scale: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, rows: ArrayLike) -> "Scaling":
-        """Take the mean and the standard deviation of `rows` (R, F); a column that does not vary gets the scale 1."""
+    def fit(cls, rows: ArrayLike, names: Sequence[str] = ()) -> "Scaling":
+        """Take the mean and the standard deviation of `rows` (R, F); a column that does not vary gets the scale 1.
+
+        Errors name a column by its number, or as `names` does.
+        """
         unmasked("rows", rows, "fill or drop them first")
         values = np.asarray(rows, dtype=np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, deviation = values.mean(axis=0), values.std(axis=0)
+            # From the first row on: next to a large level, squares would swallow small deviations.
+            moved = values - values[0]
+            mean, deviation = values[0] + moved.mean(axis=0), moved.std(axis=0)
         if not np.isfinite([mean, deviation]).all():
             column = int(np.argwhere(~np.isfinite(mean + deviation))[0, 0])
-            raise ValueError(f"column {column} has no finite mean and deviation; expected finite numbers below 1e150")
-        # Rounding leaves a constant column a deviation of a few units in the last place.
-        varies = deviation > 1e-12 * np.abs(mean)
-        return cls(mean, np.where(varies, deviation, 1.0))
+            told = short(names[column]) if names else column
+            raise ValueError(f"column {told} has no finite mean and deviation; expected finite numbers below 1e150")
+        return cls(mean, np.where(varies(values) & (deviation > 0), deviation, 1.0))
 
     def transform(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Give rows (..., F) in deviations from the mean."""

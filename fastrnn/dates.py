@@ -1,24 +1,23 @@
-"""Dates of a series: read them, find the step between them, continue them."""
+"""Dates of a series: the step between them, the gaps in them, the seasons they suggest, and how they go on."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Dates = NDArray[np.datetime64]
+from fastrnn.moments import Dates
+
 Unit = Literal["year", "month", "month end", "weekday", "day", "second"]
 
-_DATE = re.compile(r"\d{4}([-/])\d{2}(\1\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?)?")
-# What somebody may have meant as a date, whatever the order of its parts.
-_MEANT = re.compile(r"\d{4}|\d[-/.]\d{1,2}[-/.]\d|[a-z]{3}\D*\d\d", re.IGNORECASE)
 # A step that fewer of the differences share is no step: the labels of a forecast would be guesses.
 _REGULAR = 0.8
-# Holidays are no gap in a series of days.
+# Holidays are no gap in a series of days that anybody would have to mend.
 _DAYS_OFF = 10
+# Places of gaps that are told one by one.
+_TOLD = 3
+_HOUR, _DAY, _WEEK = 3600, 86_400, 604_800
 
 
 @dataclass(frozen=True)
@@ -31,32 +30,42 @@ class Step:
     def __str__(self) -> str:
         return f"{self.count} {self.unit}" + ("s" if self.count > 1 else "")
 
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The calendar's seasons in rows, the shortest first: hours, days, weeks, years, where rows divide them."""
+        spans: dict[Unit, tuple[int, ...]] = {
+            "month": (12,), "month end": (12,), "weekday": (5,), "day": (7, 364 if self.count == 7 else 365),
+            "second": (_HOUR, _DAY, _WEEK),
+        }  # fmt: skip
+        return tuple(
+            span // self.count for span in spans.get(self.unit, ()) if span % self.count == 0 and span >= 2 * self.count
+        )
 
-def parse_date(text: str) -> datetime | None:
-    """Read `2012-01-31`, `2012/01/31`, `1949-01` or these with a time (UTC if it names a zone); None for the rest."""
-    if not _DATE.fullmatch(text):
-        return None
-    iso = text.replace("/", "-")
-    try:
-        moment = datetime.fromisoformat(f"{iso}-01" if len(iso) == 7 else iso)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    @property
+    def longest(self) -> int | None:
+        """The distance in units up to which rows may lie apart; None within days: markets and people rest."""
+        if self.unit == "second":
+            return None
+        return self.count * (_DAYS_OFF if self.unit in ("day", "weekday") else 1)
 
 
-def meant_as_date(text: str) -> bool:
-    """Whether text may be a date, in a format that `parse_date` reads or in any other: `Jan 1 2000`, `01/31/1949`."""
-    return _MEANT.search(text) is not None
+@dataclass(frozen=True)
+class Gap:
+    """Rows that their step leads to and that are not there.
 
+    Attributes
+    ----------
+    row
+        The row after them.
+    missing
+        How many they are.
+    width
+        How far that row lies from the one before it.
+    """
 
-def dates_of(moments: Sequence[datetime] | NDArray[Any], monthly: bool = False) -> Dates:
-    """Give moments the coarsest unit that holds them: months (if `monthly`), days, seconds, microseconds."""
-    exact: Dates = np.asarray(moments, dtype="datetime64[us]")
-    for unit in ("M",) if monthly else ("D", "s"):
-        coarse = exact.astype(f"datetime64[{unit}]")
-        if (coarse == exact).all():
-            return coarse
-    return exact
+    row: int
+    missing: int
+    width: Step
 
 
 def infer_step(dates: Dates) -> Step | None:
@@ -71,17 +80,67 @@ def infer_step(dates: Dates) -> Step | None:
     return Step(int(steps[best]), unit)
 
 
-def find_gap(dates: Dates, step: Step) -> tuple[int, Step] | None:
-    """Find the first row of `dates` (N,) that lies further than `step` from the one before it, and how far.
-
-    In a series of days only what is longer than ten steps is a gap; within days none is: markets and people rest.
-    """
-    if step.unit == "second":
-        return None
-    longest = step.count * (_DAYS_OFF if step.unit in ("day", "weekday") else 1)
+def find_gaps(dates: Dates, step: Step) -> list[Gap]:
+    """Find where rows of `dates` (N,), rising, lie further than `step` from the row before them."""
     steps = _steps(dates, step.unit)
-    wide = np.flatnonzero(steps > longest)
-    return (int(wide[0]) + 1, Step(int(steps[wide[0]]), step.unit)) if len(wide) else None
+    return [
+        Gap(int(row) + 1, -(-int(steps[row]) // step.count) - 1, Step(int(steps[row]), step.unit))
+        for row in np.flatnonzero(steps > step.count)
+    ]
+
+
+def tell_gaps(dates: Dates, gaps: Sequence[Gap], place: Callable[[int], str] | None = None) -> str:
+    """Say how many rows of `dates` (N,) are missing, and where; `place` names a row. "" where there are no gaps."""
+    if not gaps:
+        return ""
+    total = sum(gap.missing for gap in gaps)
+    count = f"{total:,} row{'s are' if total > 1 else ' is'} missing in {len(gaps):,} place{'s' * (len(gaps) > 1)}"
+    told = [
+        f"{gap.missing:,} before {dates[gap.row]}" + (f" ({place(gap.row)})" if place else "") for gap in gaps[:_TOLD]
+    ]
+    return f"{count}: {', '.join(told)}{', ...' * (len(gaps) > _TOLD)}"
+
+
+def ends_summer_time(dates: Dates) -> bool:
+    """Whether `dates` (N,) rise but for hours that are there twice, of a night in which clocks may go back."""
+    if np.datetime_data(dates.dtype)[0] not in ("s", "us", "ns"):
+        return False
+    steps = np.diff(dates.astype("datetime64[s]").astype(np.int64))
+    rising = steps[steps > 0]
+    if not len(rising):
+        return False
+    usual = int(np.bincount(rising).argmax()) if rising.max() < 10**7 else 0
+    if not 0 < usual <= _HOUR or _HOUR % usual:
+        return False
+    hours = dates.astype("datetime64[h]")
+    for hour in np.unique(hours[1:][steps <= 0]):
+        # In March the clocks of the south go back, in November those of North America.
+        month = int(hour.astype("datetime64[M]").astype(np.int64)) % 12 + 1
+        if int(hour.astype(np.int64)) % 24 > 3 or month not in (3, 4, 9, 10, 11):
+            return False
+        if np.count_nonzero(hours == hour) != 2 * (_HOUR // usual):
+            return False
+    return True
+
+
+def missing_rows(dates: Dates, step: Step) -> NDArray[np.int64] | None:
+    """Number the rows of `dates` (N,) by `step`, from 0; None where none is missing, or none is to be added.
+
+    A row can be added where it certainly belongs: between dates that are whole steps apart, in a series that has most
+    of its rows, and not among weekdays, which may be holidays.
+    """
+    gaps, places = find_gaps(dates, step), np.arange(len(dates))
+    for gap in gaps:
+        places[gap.row :] += gap.missing
+    if not gaps or step.unit == "weekday" or places[-1] >= 2 * len(dates):
+        return None
+    return places if np.array_equal(with_missing_rows(dates, step, places)[places], dates) else None
+
+
+def with_missing_rows(dates: Dates, step: Step, places: NDArray[np.int64]) -> Dates:
+    """Give the dates from the first to the last of `dates` (N,), which are those at `places`."""
+    whole: Dates = np.concatenate([dates[:1], continue_dates(dates[0], step, int(places[-1]))])
+    return whole
 
 
 def _unit(dates: Dates) -> Unit:

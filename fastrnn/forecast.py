@@ -10,26 +10,27 @@ taken off the window and put back onto the forecast).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.baselines import find_period, persistence, seasonal_naive
+from fastrnn.baselines import CALENDAR, find_period
 from fastrnn.callbacks import telling
 from fastrnn.checkpoint import load_model, save_model
-from fastrnn.data import Scaling, Split, split_by_time, windows
-from fastrnn.dates import Dates, Step, continue_dates, infer_step
+from fastrnn.data import Scaling, split_by_time, windows
+from fastrnn.dates import Step, continue_dates, find_gaps, infer_step, tell_gaps
 from fastrnn.files import FileFormatError
 from fastrnn.layers import GRU, LSTM, AnyLayer, Dense, SimpleRNN
 from fastrnn.model import Sequential
+from fastrnn.moments import Dates
 from fastrnn.optimizers import Adam
-from fastrnn.report import HeldOut, Report, Score
+from fastrnn.report import Report, measure
 from fastrnn.settings import Settings
-from fastrnn.tables import Series, Table, as_table
+from fastrnn.tables import Series, as_table
 from fastrnn.trainer import Trainer
 from fastrnn.unknown import explained
 
@@ -53,11 +54,14 @@ class Forecast:
         (steps,) float64, in the target's units.
     dates
         (steps,) datetime64, or None where the series has none or no steady step.
+    gaps
+        Rows that are missing among those that the network sees: how many, and where; "" where there are none.
     """
 
     target: str
     values: NDArray[np.float64]
     dates: Dates | None
+    gaps: str = ""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +124,7 @@ class Forecaster(Settings):
         """Train on the earlier rows of a table, and measure on the last 15 % of them.
 
         The rows before those, another 15 %, choose the epoch whose weights are kept: the one of the lowest loss there.
+        `refit` lets the model learn from all rows then.
 
         Parameters
         ----------
@@ -137,34 +142,64 @@ class Forecaster(Settings):
         self.__post_init__()  # what was set since then
         callbacks = [*callbacks, *telling(verbose, callbacks)]
         table = as_table(data)
-        target = table.target(self.target)
-        series = table.select(target, self.features, self.missing)
+        series = table.select(table.target(self.target), self.features, self.missing)
         split = split_by_time(len(series.values), self.window, self.horizon)
-        known = series.values[: split.fit_rows]
         if self.period is not None and self.period > split.fit_rows:
             raise ValueError(f"period={self.period}; expected at most {split.fit_rows}: the rows for training")
-        period = self.period or find_period(known[:, 0])
+        view = _View.of(series, split.fit_rows, self.window, self.horizon)
+        step = None if series.dates is None else infer_step(series.dates)
+        calendar = CALENDAR if step is None else step.seasons
+        period = self.period or find_period(series.values[: split.fit_rows, 0], calendar)
 
-        scaling = Scaling.fit(known)
-        x, y = windows(scaling.transform(series.values), self.window, self.horizon, dtype="float64")
-        change = y - x[:, -1, :1]
-        moves = np.sqrt(np.mean(change[split.train] ** 2, axis=0))
-        recipe = Recipe(
-            settings=Settings(**{**asdict(self), "target": target}),
-            mean=scaling.mean.tolist(),
-            scale=scaling.scale.tolist(),
-            moves=np.where(moves > 0, moves, 1.0).tolist(),
-            period=period,
-            step=None if series.dates is None else infer_step(series.dates),
-            last_date=None if series.dates is None else str(series.dates[-1]),
-        )
-        model = Sequential(self._layers(), input_size=x.shape[2], dtype=self.dtype, seed=self.seed)
-        inputs = [self._inputs(x[part]) for part in split[:3]]
-        outputs = [(change[part] / recipe.moves).astype(self.dtype) for part in split[:3]]
+        model = self._new_model(series)
+        inputs = [self._inputs(view.x[part]) for part in split[:3]]
+        outputs = [self._outputs(view, part) for part in split[:3]]
         history, kept = self._train(model, inputs, outputs, callbacks)
-        self.model, self.recipe = model, recipe
-        forecast = scaling.inverse(model.predict(inputs[2]) * recipe.moves + x[split.test, -1, :1])
-        return _report(table, recipe, series, split, forecast, self.period is not None, history, kept)
+        self.model, self.recipe = model, self._recipe(view, series, period)
+        forecast = view.values(model.predict(inputs[2]), split.test)
+        return measure(table, series, split, self, period, forecast, history, kept)
+
+    def refit(self, data: Any, report: Report, callbacks: Sequence[Any] = ()) -> Report:
+        """Train anew on all rows of a table, for as many epochs as `fit` kept.
+
+        Parameters
+        ----------
+        data
+            What `fit` was given.
+        report
+            What `fit` returned. The persistence forecast, of epoch 0, stays what it is.
+        callbacks
+            Passed to `Trainer.fit`; no rows are left to validate on, and to watch.
+
+        Returns
+        -------
+        The report, whose errors are those that `fit` measured, and whose rows to learn from are all.
+
+        Raises
+        ------
+        ValueError
+            What `fit` raises; the forecaster is then as it was.
+        """
+        if report.kept == 0:
+            return report
+        table = as_table(data)
+        series = table.select(report.target, self.features, self.missing)
+        view = _View.of(series, len(series.values), self.window, self.horizon)
+        model = self._new_model(series)
+        history = self._trainer(model).fit(
+            self._inputs(view.x),
+            self._outputs(view, slice(None)),
+            epochs=report.kept,
+            batch_size=self.batch_size,
+            callbacks=callbacks,
+            verbose=0,
+        )
+        if not np.isfinite(history.history["loss"]).all():
+            raise ValueError(
+                f"the loss on all rows is not finite; expected it so: lower learning_rate={self.learning_rate}"
+            )
+        self.model, self.recipe = model, self._recipe(view, series, report.period)
+        return replace(report, learned=report.rows)
 
     def predict(self, data: Any, steps: int | None = None) -> Forecast:
         """Continue a table by `steps` rows; by the horizon where `steps` is left out.
@@ -203,9 +238,8 @@ class Forecaster(Settings):
             ahead.extend(block)
             # With features there is one block only: what is fed back is the target.
             scores = np.concatenate([scores, np.repeat(block[:, None], scores.shape[1], axis=1)])[-window:]
-        return Forecast(
-            series.names[0], recipe.scaling.inverse(ahead[:steps]), _dates_after(series.dates, recipe, steps)
-        )
+        values, dates = recipe.scaling.inverse(ahead[:steps]), series.dates
+        return Forecast(series.names[0], values, _dates_after(dates, recipe, steps), _gaps_in(dates, window))
 
     def save(self, path: str | Path) -> None:
         """Write the network and all that a forecast needs to one file; raises what `fastrnn.checkpoint` raises."""
@@ -258,11 +292,26 @@ class Forecaster(Settings):
         np.subtract(x[..., 0], x[:, -1:, 0], out=seen[..., 0], casting="same_kind")
         return seen
 
-    def _train(
-        self, model: Sequential, inputs: list[Array], outputs: list[Array], callbacks: Sequence[Any]
-    ) -> tuple[dict[str, list[float]], int]:
-        """Train; leave the model with the weights of its best epoch on the validation windows, and say which."""
-        trainer = Trainer(
+    def _outputs(self, view: "_View", part: slice) -> Array:
+        """The moves (N, K) that the network is to forecast."""
+        return (view.change[part] / view.moves).astype(self.dtype)
+
+    def _new_model(self, series: Series) -> Sequential:
+        return Sequential(self._layers(), input_size=len(series.names), dtype=self.dtype, seed=self.seed)
+
+    def _recipe(self, view: "_View", series: Series, period: int | None) -> Recipe:
+        return Recipe(
+            settings=Settings(**{**asdict(self), "target": series.names[0]}),
+            mean=view.scaling.mean.tolist(),
+            scale=view.scaling.scale.tolist(),
+            moves=view.moves.tolist(),
+            period=period,
+            step=None if series.dates is None else infer_step(series.dates),
+            last_date=None if series.dates is None else str(series.dates[-1]),
+        )
+
+    def _trainer(self, model: Sequential) -> Trainer:
+        return Trainer(
             model,
             loss="mse",
             optimizer=Adam(learning_rate=self.learning_rate),
@@ -271,6 +320,12 @@ class Forecaster(Settings):
             threads=self.threads,
             seed=self.seed,
         )
+
+    def _train(
+        self, model: Sequential, inputs: list[Array], outputs: list[Array], callbacks: Sequence[Any]
+    ) -> tuple[dict[str, list[float]], int]:
+        """Train; leave the model with the weights of its best epoch on the validation windows, and say which."""
+        trainer = self._trainer(model)
         best = _Best(trainer, trainer.evaluate(inputs[1], outputs[1])["loss"])
         history = trainer.fit(
             inputs[0],
@@ -283,6 +338,38 @@ class Forecaster(Settings):
         )
         model.set_weights(best.weights)
         return history.history, best.epoch
+
+
+class _View(NamedTuple):
+    """Windows of a series as a forecaster learns them.
+
+    Attributes
+    ----------
+    scaling
+        Fitted on the rows that are learned.
+    x, change
+        Windows (N, W, F), scaled, and the moves (N, K) from their newest target to those that follow.
+    moves
+        (K,) the root mean square of the moves that are learned, 1 where there are none.
+    """
+
+    scaling: Scaling
+    x: Array
+    change: Array
+    moves: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, series: Series, learned: int, window: int, horizon: int) -> "_View":
+        """Take all windows of a series, of which the first `learned` rows are learned."""
+        scaling = Scaling.fit(series.values[:learned], series.names)
+        x, y = windows(scaling.transform(series.values), window, horizon, dtype="float64")
+        change = y - x[:, -1, :1]
+        moves = np.sqrt(np.mean(change[: learned - window - horizon + 1] ** 2, axis=0))
+        return cls(scaling, x, change, np.where(moves > 0, moves, 1.0))
+
+    def values(self, forecast: Array, part: slice) -> NDArray[np.float64]:
+        """Give what the network forecasts (N, K) for a part of the windows in the target's units."""
+        return self.scaling.inverse(forecast * self.moves + self.x[part, -1, :1])
 
 
 class _Best:
@@ -303,60 +390,6 @@ class _Best:
             self.loss, self.epoch, self.weights = logs["val_loss"], epoch + 1, self.model.get_weights()
 
 
-def _report(
-    table: Table,
-    recipe: Recipe,
-    series: Series,
-    split: Split,
-    forecast: NDArray[np.float64],
-    period_given: bool,
-    history: dict[str, list[float]],
-    kept: int,
-) -> Report:
-    """Measure `forecast` (N, K) on the held-out windows, and lay their blocks out as one line."""
-    window, horizon, target = recipe.settings.window, recipe.settings.horizon, series.values[:, 0]
-    first = np.arange(split.test.start, split.test.stop) + window
-    rows = first[:, None] + np.arange(horizon)
-    repeated = persistence(target, first, horizon)
-    scores = [Score.of(recipe.settings.cell, forecast, target[rows]), Score.of("persistence", repeated, target[rows])]
-    if recipe.period is not None:
-        seasonal = seasonal_naive(target, first, horizon, recipe.period)
-        scores.append(Score.of("seasonal naive", seasonal, target[rows]))
-    held = np.arange(first[0], rows[-1, -1] + 1)
-    return Report(
-        source=table.source,
-        target=series.names[0],
-        rows=len(target),
-        windows=(_count(split.train), _count(split.validation), _count(split.test)),
-        horizon=horizon,
-        mended=series.mended,
-        period=recipe.period,
-        period_given=period_given,
-        scores=tuple(scores),
-        history=history,
-        kept=kept,
-        held_out=HeldOut(
-            dates=None if series.dates is None else series.dates[held],
-            rows=held,
-            truth=target[held],
-            forecast=_one_after_another(forecast, len(held)),
-            persistence=_one_after_another(repeated, len(held)),
-            horizon=horizon,
-        ),
-        unread=table.unread,
-    )
-
-
-def _one_after_another(forecasts: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-    """Lay out forecasts (N, K) of windows a row apart as (rows,): every K-th one, then the end of the last."""
-    line = forecasts[:: forecasts.shape[1]].ravel()
-    return np.concatenate([line, forecasts[-1, forecasts.shape[1] - (rows - len(line)) :]])
-
-
-def _count(part: slice) -> int:
-    return int(part.stop - part.start)
-
-
 def _dates_after(dates: Dates | None, recipe: Recipe, steps: int) -> Dates | None:
     """Continue the dates by the model's step where the newest two rows keep it, else by the table's own."""
     if dates is None:
@@ -365,3 +398,9 @@ def _dates_after(dates: Dates | None, recipe: Recipe, steps: int) -> Dates | Non
     if step is None or len(dates) < 2 or continue_dates(dates[-2], step, 1)[0] != dates[-1]:
         step = infer_step(dates)
     return None if step is None else continue_dates(dates[-1], step, steps)
+
+
+def _gaps_in(dates: Dates | None, window: int) -> str:
+    """Tell the gaps among the newest rows, which the network sees."""
+    step = None if dates is None else infer_step(dates)
+    return "" if dates is None or step is None else tell_gaps(dates[-window:], find_gaps(dates[-window:], step))

@@ -1,5 +1,7 @@
 """Pictures of a training run, in scikit-learn's `Display` convention; matplotlib is imported when one is drawn."""
 
+import io
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrnn.extras import need
+from fastrnn.files import atomic_write
+from fastrnn.names import shown
 from fastrnn.report import HeldOut, Report, Score
 
 if TYPE_CHECKING:
@@ -191,7 +195,7 @@ class ForecastDisplay:
             ax.xaxis.set_major_locator(locator)
             ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
         ax.margins(x=0.01)
-        ax.set_ylabel(self.target)
+        ax.set_ylabel(in_picture(self.target), parse_math=False)
         _finish(ax)
         return self
 
@@ -254,8 +258,8 @@ class BitsDisplay:
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
         ax = figure.subplots()
         self.plot(ax)
-        ax.set_title(title, loc="left", pad=46, fontweight="bold")
-        figure.savefig(path, dpi=150)
+        ax.set_title(in_picture(title, 80), loc="left", pad=46, fontweight="bold", parse_math=False)
+        save_figure(figure, path)
 
 
 def save_report(report: Report, path: str | Path) -> None:
@@ -273,16 +277,39 @@ def save_report(report: Report, path: str | Path) -> None:
     ForecastDisplay.from_report(report).plot(upper)
     LossDisplay.from_history(report.history, report.kept, "mean squared error, scaled").plot(lower)
     ahead = "1 row ahead" if report.horizon == 1 else f"{report.horizon} rows ahead"
-    upper.set_title(f"{report.target}: the held-out end, forecast {ahead}", loc="left", pad=30, fontweight="bold")
+    title = f"{in_picture(report.target)}: the held-out end, forecast {ahead}"
+    upper.set_title(title, loc="left", pad=30, fontweight="bold", parse_math=False)
     lower.set_title("Training", loc="left", pad=30, fontweight="bold")
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)
+
+
+def save_figure(figure: "Figure", path: str | Path) -> None:
+    """Write a picture whole or not at all.
+
+    Raises
+    ------
+    OSError
+        As `fastrnn.files.atomic_write`; a file that was there is as it was.
+    """
+    drawn = io.BytesIO()
+    with warnings.catch_warnings():
+        # A character that the font does not have is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(drawn, format=Path(path).suffix.removeprefix("."), dpi=150)
+    atomic_write(path, drawn.getvalue())
+
+
+def in_picture(name: str, most: int = 40) -> str:
+    """Give a name of a file or column as a picture can hold it."""
+    name = shown(name)
+    return name if len(name) <= most else f"{name[: most - 3]}..."
 
 
 def check_picture(path: str | Path) -> None:
     """Raise what `save_report` would raise, before any work."""
     kinds = need("matplotlib.backend_bases", "plot", "drawing").FigureCanvasBase.get_supported_filetypes()
     ending = Path(path).suffix.lower().removeprefix(".")
-    if ending not in kinds:
+    if ending not in kinds or ending == "pgf":  # which needs LaTeX
         raise ValueError(
             f"{path} ends in {ending or 'nothing'!r}; expected the ending of a picture: png, svg, pdf, jpg"
         )

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastrnn.dates import Dates
+from fastrnn.baselines import persistence, seasonal_naive
+from fastrnn.data import Split
+from fastrnn.moments import Dates
+from fastrnn.names import short, shown
+from fastrnn.settings import Settings
+from fastrnn.tables import Series, Table
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,12 @@ class Report:
         The epoch whose weights were kept, from 1; 0 when no epoch was better than the untrained network.
     held_out
         What a picture of the held-out end needs.
+    learned
+        Rows that the model which is kept has learned from, the first ones.
     unread
         Name and first cell of a column of dates that are not read, or None.
+    gaps
+        Rows that are missing between the dates: how many, and where; "" where there are none.
     """
 
     source: str
@@ -88,7 +97,9 @@ class Report:
     history: Mapping[str, Sequence[float]]
     kept: int
     held_out: HeldOut
+    learned: int
     unread: tuple[str, str] | None = None
+    gaps: str = ""
 
     def __str__(self) -> str:
         train, validation, test = self.windows
@@ -99,7 +110,7 @@ class Report:
         width = max(len(ahead), *(len(score.name) for score in self.scores))
         base = next(score.rmse for score in self.scores if score.name == "persistence")
         lines = [
-            f"{self.target} of {self.source}: {self.rows} rows{mended}; {span}",
+            f"{shown(self.target)} of {shown(self.source)}: {self.rows} rows{mended}; {span}",
             f"windows: {train} to train, {validation} to validate, {test} held out; kept epoch {self.kept} of "
             f"{len(self.history['loss'])}",
             "",
@@ -116,9 +127,74 @@ class Report:
         if self.unread is not None:
             name, cell = self.unread
             lines.append(
-                f"column {name!r}: {cell!r} is no date that is read; expected one like 2012-01-31, so the rows are "
-                "taken as they stand, a step each"
+                f"column {short(name)}: {short(cell)} is no date that is read; expected one like 2012-01-31, so the "
+                "rows are taken as they stand, a step each"
             )
+        if self.gaps:
+            lines.append(f"gaps: {self.gaps}; the others are taken as they stand, a step each")
         if self.kept == 0:
             lines.append("no epoch beat persistence on the validation rows: the model is the persistence forecast")
+        elif self.learned < self.rows:
+            lines.append(
+                f"learned from the first {self.learned} of {self.rows} rows; refit=True lets it learn from all"
+            )
+        else:
+            told = f"learned again from all {self.rows} rows, in {self.kept} epochs"
+            lines.append(f"{told}; the errors are those of the model that had not seen the end")
         return "\n".join(lines)
+
+
+def measure(
+    table: Table,
+    series: Series,
+    split: Split,
+    settings: Settings,
+    period: int | None,
+    forecast: NDArray[np.float64],
+    history: Mapping[str, Sequence[float]],
+    kept: int,
+) -> Report:
+    """Measure `forecast` (N, K) on the held-out windows, and lay their blocks out as one line."""
+    window, horizon, target = settings.window, settings.horizon, series.values[:, 0]
+    first = np.arange(split.test.start, split.test.stop) + window
+    rows = first[:, None] + np.arange(horizon)
+    repeated = persistence(target, first, horizon)
+    scores = [Score.of(settings.cell, forecast, target[rows]), Score.of("persistence", repeated, target[rows])]
+    if period is not None:
+        seasonal = seasonal_naive(target, first, horizon, period)
+        scores.append(Score.of("seasonal naive", seasonal, target[rows]))
+    held = np.arange(first[0], rows[-1, -1] + 1)
+    return Report(
+        source=table.source,
+        target=series.names[0],
+        rows=len(target),
+        windows=(_count(split.train), _count(split.validation), _count(split.test)),
+        horizon=horizon,
+        mended=series.mended,
+        period=period,
+        period_given=settings.period is not None,
+        scores=tuple(scores),
+        history=history,
+        kept=kept,
+        learned=split.fit_rows,
+        held_out=HeldOut(
+            dates=None if series.dates is None else series.dates[held],
+            rows=held,
+            truth=target[held],
+            forecast=_one_after_another(forecast, len(held)),
+            persistence=_one_after_another(repeated, len(held)),
+            horizon=horizon,
+        ),
+        unread=table.unread,
+        gaps=series.gaps,
+    )
+
+
+def _one_after_another(forecasts: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Lay out forecasts (N, K) of windows a row apart as (rows,): every K-th one, then the end of the last."""
+    line = forecasts[:: forecasts.shape[1]].ravel()
+    return np.concatenate([line, forecasts[-1, forecasts.shape[1] - (rows - len(line)) :]])
+
+
+def _count(part: slice) -> int:
+    return int(part.stop - part.start)

@@ -12,6 +12,12 @@ DTYPES: Final = ("float32", "float64")
 MISSING: Final = ("refuse", "drop", "previous")
 
 
+def cell_name(text: str) -> str:
+    """Give the name in `CELLS` that somebody means: LSTM, SimpleRNN, rnn; what is none of them stays."""
+    known = {name.replace("_", ""): name for name in CELLS} | {"rnn": "simple_rnn"}
+    return known.get(str(text).casefold().replace("_", "").replace("-", ""), text)
+
+
 @explained
 @dataclass(kw_only=True)
 class Settings(Guarded):
@@ -70,8 +76,7 @@ class Settings(Guarded):
     missing: str = "refuse"
 
     def __post_init__(self) -> None:
-        if self.cell == "rnn":  # as model files had it when there was one cell
-            self.cell = "simple_rnn"
+        self.cell = cell_name(self.cell)
         lowest = {
             "window": 1,
             "horizon": 1,

@@ -1,6 +1,5 @@
 """Tables of a series: CSV, Parquet, any data frame or a plain array, checked cell by cell before any work."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.checks import unmasked
-from fastrnn.dates import Dates, dates_of, find_gap, infer_step, meant_as_date, parse_date
+from fastrnn.clock import find_clock, numeric_columns, place
+from fastrnn.dates import Step, find_gaps, infer_step, missing_rows, tell_gaps, with_missing_rows
+from fastrnn.moments import Dates
+from fastrnn.names import listed, short, shown
+from fastrnn.numerals import fault, has_comma, number
 from fastrnn.settings import MISSING
-from fastrnn.sources import Columns, file_columns, frame_columns, number, short
-
-_YEARS = frozenset({"year", "years", "date"})
-# Beside one of these a column of years is only part of the date.
-_TIMES = frozenset({"date", "datetime", "day", "month", "time", "timestamp", "year"})
-_PARTS = frozenset({"month", "quarter", "week", "day"})
+from fastrnn.sources import Columns, Lines, file_columns, frame_columns
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,17 @@ class Series:
     dates
         (R,) datetime64, rising, or None.
     mended
-        Cells filled or rows dropped because something was missing.
+        Cells filled, rows added or rows dropped because something was missing.
+    gaps
+        Rows that the step of the dates leads to and that are missing still: how many, and where; "" where there are
+        none.
     """
 
     values: NDArray[np.float64]
     names: tuple[str, ...]
     dates: Dates | None
     mended: int
+    gaps: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,24 +59,25 @@ class Table:
     date_name
         The column they came from, "" where there is none.
     lines
-        Whether rows are lines of a text file (the first on line 2) or counted from 0.
+        (R,) line of the text file that each row begins on, or None: rows are counted from 0.
     unread
         Name and first cell of a column that is named like dates but not read as dates, or None.
+    stamps
+        Columns of numbers that are moments: nothing to learn.
     """
 
     source: str
     columns: Columns
     dates: Dates | None
     date_name: str
-    lines: bool
+    lines: Lines | None
     unread: tuple[str, str] | None = None
+    stamps: frozenset[str] = frozenset()
 
     @property
     def numeric(self) -> list[str]:
-        """The columns that hold numbers."""
-        return [
-            name for name, cells in self.columns.items() if name and _is_numeric(cells) and np.isfinite(cells).any()
-        ]
+        """The columns that hold numbers to learn."""
+        return [name for name in numeric_columns(self.columns) if name and name not in self.stamps]
 
     def target(self, name: str | None = None) -> str:
         """Give `name` if there is such a column; the only column of numbers if `name` is None.
@@ -93,11 +96,13 @@ class Table:
         if numeric:
             raise ValueError(
                 f"{self.source} has {len(numeric)} columns of numbers; expected the target's name, one of: "
-                f"{', '.join(numeric)}"
+                f"{listed(numeric)}"
             )
-        texts = {name: cells for name, cells in self.columns.items() if not _is_numeric(cells)}
+        texts = {name: cells for name, cells in self.columns.items() if cells.dtype.kind == "O"}
         if texts:
-            nearest = max(texts, key=lambda name: sum(number(cell) is not None for cell in texts[name]))
+            nearest = max(
+                texts, key=lambda name: sum(number(cell) is not None or has_comma(cell) for cell in texts[name])
+            )
             self._refuse_text(nearest)
         raise ValueError(f"{self.source} has no column of numbers; expected at least one: {self._listed()}")
 
@@ -108,63 +113,68 @@ class Table:
         ----------
         missing
             `refuse` missing cells; `drop` their rows; `previous`: repeat the last known value of the column, so that
-            nothing comes from the future.
+            nothing comes from the future, in rows too that the step of the dates leads to and that are not there, as
+            long as they are fewer than those that are; weekdays may be holidays, and are not added.
 
         Raises
         ------
         ValueError
             No such column; text, infinity or (as `missing` says) a missing cell, named by line and column; a gap in
-            dates of a steady step.
+            dates of a steady step: any in years and months, one of over ten steps in days. Smaller ones are told.
         """
         if missing not in MISSING:
             raise ValueError(f"missing={missing!r}; expected one of: {', '.join(MISSING)}")
         names = (target, *features)
         values = np.column_stack([self._numbers(name) for name in names])
-        gaps = np.isnan(values)
+        holes = np.isnan(values)
+        step = None if self.dates is None else infer_step(self.dates)
         if missing == "drop":
-            kept = ~gaps.any(axis=1)
+            kept = ~holes.any(axis=1)
             if not kept.any():
-                raise ValueError(
-                    f"{self.source} has no row without a missing cell in {', '.join(names)}; expected rows"
-                )
-            dates = self._without_gap(np.flatnonzero(kept))
-            return Series(values[kept], names, dates, int((~kept).sum()))
-        refused = gaps[:1] if missing == "previous" else gaps
+                raise ValueError(f"{self.source} has no row without a missing cell in {listed(names)}; expected rows")
+            rows = np.flatnonzero(kept)
+            dates = None if self.dates is None else self.dates[kept]
+            return Series(values[kept], names, dates, len(values) - len(rows), self._gaps(rows, step, missing))
+        refused = holes[:1] if missing == "previous" else holes
         if refused.any():
             row, column = np.argwhere(refused)[0]
             cure = "drop it" if missing == "previous" else "fill it, or choose missing=drop or missing=previous"
             raise ValueError(
-                f"{self._where(row)}, column {names[column]!r}: the cell is missing ({gaps[:, column].sum()} in this "
-                f"column); expected a number: {cure}"
+                f"{self._where(row)}, column {short(names[column])}: the cell is missing ({holes[:, column].sum()} in "
+                f"this column); expected a number: {cure}"
             )
-        known = np.maximum.accumulate(np.where(gaps, 0, np.arange(len(values))[:, None]), axis=0)
-        dates = self._without_gap(np.arange(len(values)))
-        return Series(np.take_along_axis(values, known, axis=0), names, dates, int(gaps.sum()))
+        if missing == "previous" and self.dates is not None and step is not None:
+            places = missing_rows(self.dates, step)
+            if places is not None:
+                whole = np.full((places[-1] + 1, len(names)), np.nan)
+                whole[places] = values
+                return _held(whole, names, with_missing_rows(self.dates, step, places), "")
+        return _held(values, names, self.dates, self._gaps(np.arange(len(values)), step, missing))
 
-    def _without_gap(self, kept: NDArray[np.int64]) -> Dates | None:
-        """Give the dates of the rows `kept`, or raise where one that their step leads to is not among them."""
-        if self.dates is None:
-            return None
-        dates, step = self.dates[kept], infer_step(self.dates)
-        gap = None if step is None else find_gap(dates, step)
-        if gap is None:
-            return dates
-        row, width = gap
-        cure = (
-            "add the rows between them, blank, and choose missing=previous"
-            if len(dates) == len(self.dates)
-            else "choose missing=previous"
-        )
+    def _gaps(self, rows: NDArray[np.int64], step: Step | None, missing: str) -> str:
+        """Tell where the step of the dates leads to rows that are not among `rows`; raise where that is too far."""
+        if self.dates is None or step is None:
+            return ""
+        dates = self.dates[rows]
+        gaps = find_gaps(dates, step)
+        told = tell_gaps(dates, gaps, lambda row: place(self.lines, int(rows[row])))
+        wide = next((gap for gap in gaps if step.longest is not None and gap.width.count > step.longest), None)
+        can_add = missing == "drop" or missing_rows(dates, step) is not None
+        if wide is None:
+            return f"{told}; missing=previous adds them" if gaps and can_add else told
+        cure = f"{'' if can_add else 'add the rows between them, blank, and '}choose missing=previous"
         raise ValueError(
-            f"{self._where(int(kept[row]))}, column {self.date_name!r}: {dates[row]} comes {width} after "
-            f"{dates[row - 1]}; expected {step}, as between the other rows: {cure}"
+            f"{self._where(int(rows[wide.row]))}, column {short(self.date_name)}: {dates[wide.row]} comes {wide.width} "
+            f"after {dates[wide.row - 1]}; expected {step}, as between the other rows ({told}): {cure}"
         )
 
     def _cells(self, name: str) -> NDArray[Any]:
         if name == self.date_name and self.dates is not None:
-            raise ValueError(f"column {name!r} of {self.source} holds the dates; expected numbers, {self._listed()}")
+            raise ValueError(
+                f"column {short(name)} of {self.source} holds the dates; expected numbers, {self._listed()}"
+            )
         if name not in self.columns:
-            raise ValueError(f"{self.source} has no column {name!r}; {self._listed()}")
+            raise ValueError(f"{self.source} has no column {short(name)}; {self._listed()}")
         return self.columns[name]
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
@@ -174,38 +184,49 @@ class Table:
         infinite = np.flatnonzero(np.isinf(cells))
         if len(infinite):
             row = int(infinite[0])
-            raise ValueError(f"{self._where(row)}, column {name!r}: {cells[row]}; expected a finite number: correct it")
+            raise ValueError(
+                f"{self._where(row)}, column {short(name)}: {cells[row]}; expected a finite number: correct it"
+            )
         return cells
 
     def _refuse_text(self, name: str) -> NoReturn:
-        row, text = next((row, cell) for row, cell in enumerate(self.columns[name]) if number(cell) is None)
+        """Name the cell that keeps a column from being numbers: text, else one with a decimal comma, else a point."""
+        cells = self.columns[name]
+        if cells.dtype.kind != "O":
+            raise ValueError(f"column {short(name)} of {self.source} holds dates; expected numbers, {self._listed()}")
+        others = [row for row, cell in enumerate(cells) if number(cell) is None]
+        texts = (row for row in others if not has_comma(cells[row]))
+        points = (row for row, cell in enumerate(cells) if "." in cell)
+        row = next(texts, others[0] if others else next(points, 0))
         raise ValueError(
-            f"{self._where(row)}, column {name!r}: {short(text)} is not a number; correct it or name another column, "
-            f"{self._listed()}"
+            f"{self._where(row)}, column {short(name)}: {short(cells[row])} {fault(cells[row])}, or name another "
+            f"column, {self._listed()}"
         )
 
     def _listed(self) -> str:
-        return f"columns of numbers: {', '.join(self.numeric) or 'none'} (all: {', '.join(self.columns)})"
+        return f"columns of numbers: {listed(self.numeric)} (all: {listed(self.columns)})"
 
     def _where(self, row: int) -> str:
-        return _where(self.source, self.lines, row, self.columns)
+        return f"{self.source}, {place(self.lines, row)}"
 
 
 def read_table(path: str | Path) -> Table:
     """Read a CSV (separated by commas, semicolons or tabs, with a header line) or a Parquet file.
 
-    Dates are the first column of them (`2012-01-31`, `2012/01/31`, `1949-01`, with or without a time), or a column
-    named `year` or `date` that holds plain years.
+    Dates are the first column of them: `2012-01-31`, `2012/1/31`, `31.01.2012`, `1949-01`, with or without a time, and
+    `31/01/2012` or `01/31/2012` where the column tells which; or a column named `year` or `date` that holds plain
+    years; or numbers such as 20120131, or seconds, milli-, micro- or nanoseconds since 1970, in a column that is named
+    for time, or that rises evenly beside another column of numbers.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         No such file; a folder.
     ValueError
-        Empty, only a header, binary, not UTF-8, rows of another length; dates that are missing, unreadable, doubled or
-        out of order: named by line.
+        What `fastrnn.delimited.read_delimited` refuses; dates that are missing, unreadable, doubled or out of order:
+        named by line.
     MissingExtra
-        Neither polars nor pandas is installed.
+        A Parquet file, and neither polars nor pandas is installed.
     """
     path = Path(path)
     columns, lines = file_columns(path)
@@ -228,97 +249,24 @@ def as_table(data: Any) -> Table:
             raise ValueError(
                 f"an array of shape {values.shape}, dtype {values.dtype}; expected numbers of shape (rows,)"
             )
-        return _build("the array", {"value": values.astype(np.float64)}, lines=False)
-    return _build("the data frame", frame_columns(data, "the data frame"), lines=False)
+        return _build("the array", {"value": values.astype(np.float64)}, None)
+    return _build("the data frame", frame_columns(data, "the data frame"), None)
 
 
 def _is_numeric(cells: NDArray[Any]) -> bool:
     return cells.dtype.kind == "f"
 
 
-def _build(source: str, columns: Columns, lines: bool) -> Table:
+def _held(values: NDArray[np.float64], names: tuple[str, ...], dates: Dates | None, gaps: str) -> Series:
+    """Fill holes with the last known value of their column."""
+    holes = np.isnan(values)
+    known = np.maximum.accumulate(np.where(holes, 0, np.arange(len(values))[:, None]), axis=0)
+    return Series(np.take_along_axis(values, known, axis=0), names, dates, int(holes.sum()), gaps)
+
+
+def _build(source: str, columns: Columns, lines: Lines | None) -> Table:
     """Make a table: its column of dates, if there is one, is recognised, checked and taken out."""
-    name = next((name for name, cells in columns.items() if _holds_dates(cells)), None) or _years(columns)
-    if name is None:
-        return Table(source, columns, None, "", lines, _unread(source, columns, lines))
-    dates = _dates(source, columns, name, lines)
-    steps = np.diff(dates)
-    wrong = np.flatnonzero(steps <= np.zeros((), steps.dtype))
-    if len(wrong):
-        row = int(wrong[0]) + 1
-        fault = "stands twice" if dates[row] == dates[row - 1] else f"comes after {dates[row - 1]}"
-        raise ValueError(
-            f"{_where(source, lines, row, columns)}, column {name!r}: {dates[row]} {fault}; expected rising dates, one "
-            "row each: sort the rows and keep one series"
-        )
-    return Table(source, {key: cells for key, cells in columns.items() if key != name}, dates, name, lines)
-
-
-def _holds_dates(cells: NDArray[Any]) -> bool:
-    """Whether the first cell that is not blank is a date; the others must follow suit."""
-    if cells.dtype.kind == "O":
-        return parse_date(next((cell for cell in cells if cell), "")) is not None
-    return cells.dtype.kind == "M"
-
-
-def _years(columns: Columns) -> str | None:
-    names = {name.casefold(): name for name in columns}
-    if _PARTS & names.keys():
-        return None
-    for name in sorted(_YEARS & names.keys()):
-        cells = columns[names[name]]
-        if _is_numeric(cells) and np.isfinite(cells).any():
-            known = cells[~np.isnan(cells)]
-            if ((known == np.round(known)) & (known >= 1) & (known <= 9999)).all():
-                return names[name]
-    return None
-
-
-def _unread(source: str, columns: Columns, lines: bool) -> tuple[str, str] | None:
-    """Find a column meant as dates though none is read; raises where it repeats itself: those are several series."""
-    for name, cells in columns.items():
-        named = _TIMES & set(re.split(r"[^a-z]+", name.casefold()))
-        if not named or cells.dtype.kind != "O" or not meant_as_date(next((cell for cell in cells if cell), "")):
-            continue
-        first: dict[str, int] = {}
-        for row, cell in enumerate(cells):
-            if cell and first.setdefault(cell, row) != row:
-                known = _where(source, lines, first[cell], columns).removeprefix(f"{source}, ")
-                raise ValueError(
-                    f"{_where(source, lines, row, columns)}, column {name!r}: {short(cell)} stands on {known} already; "
-                    "expected one row a date: keep the rows of one series"
-                )
-        return name, next(cell for cell in cells if cell)
-    return None
-
-
-def _dates(source: str, columns: Columns, name: str, lines: bool) -> Dates:
-    cells = columns[name]
-    if cells.dtype.kind == "O":
-        read = [parse_date(cell) for cell in cells]
-        moments = np.array([np.datetime64("NaT") if moment is None else moment for moment in read], "datetime64[us]")
-        dates = dates_of(moments, monthly=all(len(cell) == 7 for cell in cells))
-    elif cells.dtype.kind == "M":
-        dates = dates_of(cells)
-    else:
-        dates = np.where(np.isnan(cells), np.datetime64("NaT"), (cells - 1970).astype("datetime64[Y]"))
-    unread = np.flatnonzero(np.isnat(dates))
-    if len(unread):
-        row = int(unread[0])
-        fault = (
-            f"{short(cells[row])} is not a date" if cells.dtype.kind == "O" and cells[row] else "the date is missing"
-        )
-        raise ValueError(
-            f"{_where(source, lines, row, columns)}, column {name!r}: {fault}; expected one like 2012-01-31, "
-            "2012/01/31, 1949-01 or 1949: correct it"
-        )
-    return dates
-
-
-def _where(source: str, lines: bool, row: int, columns: Columns) -> str:
-    """Name the place of a row: its line in the file, or its number from 0 in a frame."""
-    if not lines:
-        return f"{source}, row {row}"
-    # The header is line 1; quoted cells may hold line ends.
-    texts = [cells for cells in columns.values() if cells.dtype.kind == "O"]
-    return f"{source}, line {row + 2 + sum(cell.count(chr(10)) for cells in texts for cell in cells[:row])}"
+    source = shown(source)
+    clock = find_clock(source, columns, lines)
+    rest = {name: cells for name, cells in columns.items() if clock.dates is None or name != clock.name}
+    return Table(source, rest, clock.dates, clock.name, lines, clock.unread, clock.stamps)

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastrnn import datasets
-from fastrnn.baselines import find_period, persistence, seasonal_naive
+from fastrnn.baselines import CALENDAR, find_period, persistence, seasonal_naive
 from fastrnn.data import Scaling, split_by_time, windows
+from fastrnn.dates import Step
 from fastrnn.settings import Settings
+from fastrnn.text.settings import TextSettings
 
 SIZES = st.integers(1, 12)
 
@@ -113,16 +115,33 @@ def test_scaling_knows_only_what_it_was_fitted_on():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e12, 1e-300])
-def test_scaling_of_a_constant_column(value):
+@pytest.mark.parametrize("units", [0, 3])
+def test_scaling_of_a_constant_column(value, units):
+    """Constant is what differs by a few units in the last place at most."""
     rows = np.full((1000, 1), value)
+    rows[7] += units * np.spacing(value)
     scaling = Scaling.fit(rows)
     assert scaling.scale.tolist() == [1.0]
     assert np.allclose(scaling.transform(rows), 0, atol=1e-3)
 
 
+@given(st.floats(-1e15, 1e15), st.floats(-12, 12))
+def test_small_changes_beside_a_large_level_are_no_constant(level, size):
+    changes = 10.0**size * np.random.default_rng(0).normal(size=1000)
+    rows = level + changes
+    unit = np.spacing(np.abs(rows).max())
+    if unit > 0.01 * 10.0**size:
+        return  # rounding hides them
+    scaling = Scaling.fit(rows[:, None])
+    assert scaling.scale == pytest.approx(changes.std(), rel=0.01)
+    assert np.abs(scaling.inverse(scaling.transform(rows[:, None]))[:, 0] - rows).max() <= 8 * unit
+
+
 def test_scaling_refuses_what_has_no_deviation():
     with pytest.raises(ValueError, match="column 1 has no finite mean and deviation"):
         Scaling.fit([[0, 1e300], [0, -1e300]])
+    with pytest.raises(ValueError, match="column 'b' has no finite mean and deviation"):
+        Scaling.fit([[0, 1e300], [0, -1e300]], ["a", "b"])
 
 
 def test_persistence_and_seasonal_naive():
@@ -152,11 +171,45 @@ def test_baselines_never_look_ahead(horizon, period, cut):
     )
 
 
-@pytest.mark.parametrize("period", [2, 7, 12, 50])
-def test_find_period_of_a_noisy_trending_season(period):
+@pytest.mark.parametrize("period", [2, 7, 11, 12, 24, 50, 52])
+@pytest.mark.parametrize(("level", "size"), [(0, 10), (1e9, 1e-2), (0, 1e150), (0, 1e-200)])
+def test_find_period_of_a_noisy_trending_season(period, level, size):
     time = np.arange(400)
     noise = np.random.default_rng(period).normal(size=400)
-    assert find_period(10 * np.cos(2 * np.pi * time / period) + noise + 0.1 * time) == period
+    wave = np.cos(2 * np.pi * time / period) + 0.1 * noise + 0.01 * time
+    assert find_period(level + size * wave) == period
+
+
+@pytest.mark.parametrize("rows", [300, 365, 730, 1500])
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+@pytest.mark.parametrize("yearly", [0, 0.1, 0.25, 0.5, 3])
+@pytest.mark.parametrize("calendar", [CALENDAR, Step(1, "day").seasons])
+def test_a_yearly_swing_does_not_hide_the_week(rows, noise, yearly, calendar):
+    time = np.arange(rows)
+    week = np.array([0, 0.1, 0.2, 0.1, 0.3, 1, 0.8])[time % 7]
+    year = yearly * np.sin(2 * np.pi * time / 365.25)
+    noise *= np.random.default_rng(rows).normal(size=rows)
+    assert find_period(week + year + noise, calendar) == 7
+    assert find_period((5 + week) * (1 + year / 4) + noise, calendar) == 7
+
+
+def test_the_better_of_two_seasons():
+    """A week that matters more than the day is found; one that does not is not."""
+    time = np.arange(3000)
+    for weekly, period in ((0.0, 24), (0.1, 24), (1.0, 168)):
+        wave = np.sin(2 * np.pi * time / 24) + weekly * np.sin(2 * np.pi * time / 168)
+        assert (
+            find_period(wave + 0.1 * np.random.default_rng(0).normal(size=3000), Step(3600, "second").seasons) == period
+        )
+
+
+def test_seasons_of_the_calendar():
+    seasons = {
+        Step(1, "year"): (), Step(1, "month"): (12,), Step(3, "month"): (4,), Step(1, "month end"): (12,),
+        Step(7, "day"): (52,), Step(1, "day"): (7, 365), Step(1, "weekday"): (5,), Step(3600, "second"): (24, 168),
+        Step(900, "second"): (4, 96, 672), Step(1800, "second"): (2, 48, 336), Step(7000, "second"): (),
+    }  # fmt: skip
+    assert {step: step.seasons for step in seasons} == seasons
 
 
 def test_find_period_of_real_series():
@@ -164,7 +217,9 @@ def test_find_period_of_real_series():
     assert find_period(datasets.load("airline").select("Passengers").values[:102, 0]) == 12
 
 
-@pytest.mark.parametrize("series", [np.zeros(50), np.arange(50), np.full(50, 0.1), np.arange(3), np.zeros(1)])
+@pytest.mark.parametrize(
+    "series", [np.zeros(50), np.arange(50), np.full(50, 0.1), 1e9 + np.arange(50), np.arange(3), np.zeros(1)]
+)
 def test_find_period_of_none(series):
     assert find_period(series) is None
 
@@ -189,3 +244,14 @@ def test_find_period_of_none(series):
 def test_settings_refuse(change, message):
     with pytest.raises(ValueError, match=message):
         Settings(**change)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "cell"),
+    [
+        *((name, "simple_rnn") for name in ("rnn", "RNN", "SimpleRNN", "simple-rnn", "SIMPLE_RNN")),
+        *(("LSTM", "lstm"), ("lstm", "lstm"), ("Gru", "gru")),
+    ],
+)
+def test_cells_are_spelled_as_one_likes(spelled, cell):
+    assert Settings(cell=spelled).cell == TextSettings(cell=spelled).cell == cell

@@ -343,9 +343,94 @@ def test_gaps_in_the_dates_are_refused():
 
 
 def test_a_column_of_unreadable_dates_is_named():
-    days = [f"{1 + row % 28:02d}/{1 + row // 28:02d}/1949" for row in range(100)]
+    days = [f"Jan {row} 1949" for row in range(100)]
     frame = pl.DataFrame({"Date": days, "a": np.arange(100.0)})
     text = str(Forecaster(**SMALL).fit(frame))
     assert "no dates recognised" in text
-    assert "column 'Date': '01/01/1949' is no date that is read; expected one like 2012-01-31" in text
+    assert "column 'Date': 'Jan 0 1949' is no date that is read; expected one like 2012-01-31" in text
     assert "is no date" not in str(Forecaster(**SMALL).fit(frame["a"].to_numpy()))
+
+
+def test_refit_learns_from_all_rows(small, sunspots):
+    """As a training on all rows from the start does, for the epochs that were kept; what was measured stays."""
+    forecaster = Forecaster(**small)
+    report = forecaster.fit(sunspots)
+    assert report.kept == 3
+    assert report.learned == 217
+    assert "learned from the first 217 of 309 rows" in str(report)
+    seen = []
+    again = forecaster.refit(sunspots, report, [lambda epoch, figures: seen.append(sorted(figures))])
+    assert seen == [["loss", "mae"]] * 3
+    assert again == dataclasses.replace(report, learned=309)
+    assert "learned again from all 309 rows, in 3 epochs" in str(again)
+    assert forecaster.recipe.mean == pytest.approx([sunspots.mean()])
+    assert forecaster.recipe.scale == pytest.approx([sunspots.std()])
+    # The newest rows count now, the first row counts less than it did.
+    altered = sunspots.copy()
+    altered[-1] += 50
+    other = Forecaster(**small)
+    other.refit(altered, report)
+    assert not np.array_equal(other.model.get_weights()[0], forecaster.model.get_weights()[0])
+    same = Forecaster(**small)
+    same.refit(sunspots, report)
+    assert np.array_equal(same.predict(sunspots, 5).values, forecaster.predict(sunspots, 5).values)
+
+
+def test_refit_of_persistence_is_persistence(sunspots):
+    forecaster = Forecaster(**(SMALL | {"learning_rate": 1e-300, "epochs": 1}))
+    report = dataclasses.replace(forecaster.fit(sunspots), kept=0)
+    assert forecaster.refit(sunspots, report) is report
+    assert forecaster.predict(sunspots).values == pytest.approx([sunspots[-1]])
+
+
+def test_a_refit_that_diverges_leaves_the_model(trained, sunspots):
+    forecaster = Forecaster(**SMALL)
+    report = forecaster.fit(sunspots)
+    before = forecaster.predict(sunspots).values
+    forecaster.learning_rate = 1e200
+    with pytest.raises(ValueError, match=r"the loss on all rows is not finite; .* lower learning_rate=1e\+200"):
+        forecaster.refit(sunspots, dataclasses.replace(report, kept=5))
+    assert np.array_equal(forecaster.predict(sunspots).values, before)
+
+
+def test_a_small_wave_on_a_large_level_is_learned():
+    wave = np.sin(np.arange(400) / 3)
+    settings = SMALL | {"epochs": 10, "learning_rate": 0.01}
+    reports = [Forecaster(**settings).fit(level + size * wave) for level, size in ((0, 1), (1e9, 1e-3))]
+    ratios = [report.scores[0].rmse / report.scores[1].rmse for report in reports]
+    assert ratios[0] < 0.2
+    assert ratios[1] == pytest.approx(ratios[0], rel=0.01)
+
+
+def test_gaps_are_told_and_mended():
+    days = np.arange("2021-01-01", "2021-12-01", dtype="M8[D]")
+    week = np.array([1, 1.2, 1.1, 1.3, 1.6, 3, 2.5])[np.arange(len(days)) % 7]
+    gone = np.random.default_rng(1).choice(np.arange(1, len(days) - 1), 18, replace=False)
+    frame = pl.DataFrame({"day": np.delete(days, gone), "a": np.delete(week, gone)})
+    forecaster = Forecaster(**SMALL)
+    report = forecaster.fit(frame)
+    assert report.gaps.startswith("18 rows are missing in ")
+    assert f"gaps: {report.gaps}; the others are taken as they stand" in str(report)
+    assert report.rows == len(days) - 18
+    mended = Forecaster(**SMALL, missing="previous").fit(frame)
+    assert (mended.rows, mended.mended, mended.gaps, mended.period) == (len(days), 18, "", 7)
+    assert "gaps: " not in str(mended)
+    # predict tells of those that the network sees.
+    newest = frame.filter(pl.col("day") != days[-5])
+    missing = len(days[-12:]) - len(set(days[-12:]) & set(newest["day"].to_numpy().astype("M8[D]")))
+    assert missing > 0
+    assert forecaster.predict(newest).gaps
+    assert forecaster.predict(pl.DataFrame({"day": days, "a": week})).gaps == ""
+
+
+def test_the_season_of_dated_rows_is_the_calendars():
+    hours = np.arange("2021-01-01T00", "2021-03-01T00", dtype="M8[h]").astype("M8[us]")
+    time = np.arange(len(hours))
+    values = np.sin(2 * np.pi * time / 24) + 2 * np.sin(2 * np.pi * time / 1000)
+    assert Forecaster(**(SMALL | {"epochs": 1})).fit(pl.DataFrame({"t": hours, "a": values})).period == 24
+
+
+def test_names_in_a_report_command_no_terminal():
+    report = Forecaster(**(SMALL | {"epochs": 1})).fit(pl.DataFrame({"\x1b[31ma\u202e": np.arange(60.0)}))
+    assert str(report).startswith("\\x1b[31ma\\u202e of the data frame: 60 rows")
+    assert str(report).replace("\n", "").isprintable()

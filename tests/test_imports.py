@@ -36,7 +36,9 @@ FLOORS = {
             "files",
             "locks",
             "memory",
+            "names",
             "notices",
+            "reading",
             "settings",
             "unknown",
         },
@@ -48,7 +50,10 @@ FLOORS = {
         {"ground", "kernels"},
     ),
     "trainer": Floor({"callbacks", "history", "monitors", "trainer", "warm"}, {"ground", "kernels", "model"}),
-    "data": Floor({"baselines", "data", "datasets", "dates", "sources", "tables"}, {"ground"}),
+    "data": Floor(
+        {"baselines", "clock", "data", "datasets", "dates", "delimited", "moments", "numerals", "sources", "tables"},
+        {"ground"},
+    ),
     "artefacts": Floor({"checkpoint", "plots", "report", "trainer_file"}, {"ground", "model", "data"}),
     "faces": Floor(
         {"__main__", "cli", "forecast", "text", "tutorials"}, {"ground", "model", "trainer", "data", "artefacts"}

@@ -30,7 +30,7 @@ def report(rows=40, dated=True, history=HISTORY):
         np.datetime64("2001-01") + time if dated else None, time + 100, truth, truth + 0.1, np.roll(truth, 1)
     )
     scores = (Score("rnn", 0.1, 0.1), Score("persistence", 0.3, 0.2), Score("seasonal naive", 0.5, 0.4))
-    return Report("data.csv", "height", 140, (60, 20, rows), 1, 0, 19, False, scores, history, 2, held_out)
+    return Report("data.csv", "height", 140, (60, 20, rows), 1, 0, 19, False, scores, history, 2, held_out, 100)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """The commands. What they need beyond flags is imported when they run, so that `--help` compiles and loads nothing."""
 
 import csv
+import io
 import sys
 from dataclasses import asdict, replace
 from importlib import metadata
@@ -13,16 +14,18 @@ from fastrnn import datasets
 from fastrnn._version import __version__
 from fastrnn.cli import run as tutorials
 from fastrnn.cli import text as texts
-from fastrnn.cli.outputs import check_outputs, write_forecast
+from fastrnn.cli.flags import as_flags, strict
+from fastrnn.cli.outputs import check_outputs, forecast_csv
 from fastrnn.cli.progress import progress
-from fastrnn.files import CSV, SAFETENSORS, check_ending
+from fastrnn.cli.streams import answer, say
+from fastrnn.files import CSV, SAFETENSORS, atomic_write, check_ending
 from fastrnn.settings import Settings
 
 app = App(
     name="fastrnn",
     help="Recurrent networks trained on the CPU: from a CSV to a forecast.",
     version=__version__,
-    default_parameter=Parameter(negative=(), consume_multiple=True),
+    default_parameter=Parameter(negative=(), consume_multiple=True, converter=strict),
 )
 app.command(tutorials.app)
 app.command(texts.app)
@@ -33,7 +36,8 @@ def run(arguments: list[str]) -> None:
     try:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        raise ValueError(f"{error} (fastrnn --help lists what there is)") from None
+        asked = " ".join(("fastrnn", *(error.command_chain or ()), "--help"))
+        raise ValueError(f"{error} ({asked} lists what there is)") from None
     command(*bound.args, **bound.kwargs)
 
 
@@ -45,6 +49,7 @@ def train(
     settings: Annotated[Settings | None, Parameter(name="*")] = None,
     out: Path = Path("model.safetensors"),
     plot: Path | None = None,
+    refit: bool = False,
 ) -> None:
     """Train a forecaster, measure it on the held-out end of the series, and save it.
 
@@ -57,6 +62,8 @@ def train(
         Model file to write.
     plot
         Picture to write: the held-out forecast and the loss curves (.png, .svg, .pdf).
+    refit
+        When the model is measured and saved, train anew on all rows, as many epochs as were kept, and save that one.
     """
     source = data or datasets.path()
     check_outputs(source, out, plot)
@@ -66,23 +73,31 @@ def train(
         raise ValueError(f"{chosen.features[-1]} stands among the --features; expected the data first, then the flags")
     chosen = replace(chosen, features=tuple(name.strip() for name in _split(chosen.features)))
     from fastrnn.forecast import Forecaster
+    from fastrnn.tables import read_table
 
-    forecaster = Forecaster(**asdict(chosen))
-    report = forecaster.fit(source, [progress(chosen.epochs)])
-    print(report)
     replaced = " (replaced)" if out.exists() else ""
+    forecaster, table = Forecaster(**asdict(chosen)), read_table(source)
+    report = forecaster.fit(table, [progress(chosen.epochs)])
     forecaster.save(out)
-    print(f"\nmodel: {out}{replaced}")
+    if refit:
+        report = forecaster.refit(table, report, [progress(report.kept)])
+        forecaster.save(out)
+    say(f"{as_flags(str(report))}\n\nmodel: {out}{replaced}")
     if plot is not None:
         from fastrnn.plots import save_report
 
         save_report(report, plot)
-        print(f"plot: {plot}")
+        say(f"plot: {plot}")
 
 
 def _split(features: tuple[str, ...]) -> list[str]:
     """Take names apart at commas, save those within double quotes."""
-    return [name for row in csv.reader(features, skipinitialspace=True) for name in row]
+    try:
+        # Within quotes a name may hold line ends too.
+        readers = (csv.reader(io.StringIO(names, newline=""), skipinitialspace=True) for names in features)
+        return [name for reader in readers for row in reader for name in row]
+    except csv.Error as error:
+        raise ValueError(f"features cannot be taken apart ({error}); expected names, commas between them") from None
 
 
 @app.command
@@ -121,9 +136,13 @@ def predict(
     if missing is not None:
         forecaster.missing = missing
     forecast = forecaster.predict(source, steps)
-    write_forecast(forecast, sys.stdout if out is None else out)
-    if out is not None:
-        print(f"forecast: {out}, {len(forecast.values)} rows")
+    if forecast.gaps:
+        say(f"fastrnn: among the newest rows {forecast.gaps}", sys.stderr)
+    if out is None:
+        answer(forecast_csv(forecast))
+    else:
+        atomic_write(out, f"{forecast_csv(forecast)}\n".encode())
+        say(f"forecast: {out}, {len(forecast.values)} rows")
 
 
 @app.command
@@ -140,8 +159,7 @@ def info() -> None:
             facts[package] = "not installed"
     facts |= {name: str(fact) for name, fact in describe().items()} | {"threads": str(available_threads())}
     width = max(map(len, facts))
-    for name, fact in facts.items():
-        print(f"{name:<{width}}  {fact}")
+    answer("\n".join(f"{name:<{width}}  {fact}" for name, fact in facts.items()))
 
 
 @app.command
@@ -155,4 +173,4 @@ def warmup(*, dtype: str = "float32") -> None:
     """
     import fastrnn
 
-    print(f"{dtype} kernels ready after {fastrnn.warmup(dtype):.1f} s")
+    say(f"{dtype} kernels ready after {fastrnn.warmup(dtype):.1f} s")

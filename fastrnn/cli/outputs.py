@@ -1,13 +1,12 @@
-"""Files that a command writes: refused before the work when they cannot be; a forecast is whole or not there at all."""
+"""Files that a command writes: refused before the work when they cannot be; and what a forecast is written as."""
 
-import csv
-import io
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastrnn.files import atomic_write, check_writable
+from fastrnn.files import check_writable
 
 if TYPE_CHECKING:
     from fastrnn.forecast import Forecast
@@ -16,13 +15,17 @@ if TYPE_CHECKING:
 def check_outputs(source: Path, out: Path, plot: Path | None = None, kept: Path | None = None) -> None:
     """Raise when `out` or `plot` cannot be written, or would replace `source`, `kept` or each other."""
     check_plot(plot)
-    taken = {path.resolve() for path in (source, kept) if path is not None}
+    # Path.resolve raises RuntimeError where links go in circles.
+    taken = {os.path.realpath(path) for path in (source, kept) if path is not None}
     for path in (out, plot):
         if path is None:
             continue
-        if path.resolve() in taken:
+        target = os.path.realpath(path)
+        if os.path.islink(target):
+            raise ValueError(f"{path} is a link that leads in a circle; expected the name of a file")
+        if target in taken:
             raise ValueError(f"{path} is what is read or written already; expected another file")
-        taken.add(path.resolve())
+        taken.add(target)
         check_writable(path)
 
 
@@ -35,17 +38,12 @@ def check_plot(plot: Path | None) -> None:
         check_writable(plot)
 
 
-def write_forecast(forecast: "Forecast", out: Path | TextIO) -> None:
-    """Write `date,forecast` (`step,forecast` where there are no dates) as CSV."""
+def forecast_csv(forecast: "Forecast") -> str:
+    """Give `date,forecast` (`step,forecast` where there are no dates) as CSV, without the last line's end."""
     if forecast.dates is None:
         labels = [str(step) for step in range(1, len(forecast.values) + 1)]
     else:
         labels = np.datetime_as_string(forecast.dates).tolist()
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["step" if forecast.dates is None else "date", "forecast"])
-    rows.writerows([label, f"{value:.7g}"] for label, value in zip(labels, forecast.values, strict=True))
-    if isinstance(out, Path):
-        atomic_write(out, text.getvalue().encode())
-    else:
-        out.write(text.getvalue())
+    first = "step" if forecast.dates is None else "date"
+    rows = [f"{label},{value:.7g}" for label, value in zip(labels, forecast.values, strict=True)]
+    return "\n".join([f"{first},forecast", *rows])

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from fastrnn.cli.flags import cells
 from fastrnn.cli.outputs import check_outputs, check_plot
 from fastrnn.cli.progress import progress
 
@@ -148,7 +149,7 @@ def letters(
 @app.command
 def stocks(
     *,
-    cell: tuple[Literal["rnn", "gru", "lstm", "all"], ...] = (),
+    cell: Annotated[tuple[Literal["rnn", "gru", "lstm", "all"], ...], Parameter(converter=cells)] = (),
     optimizer: tuple[Literal["sgd", "momentum", "adagrad", "rmsprop", "adam", "all"], ...] = ("adam",),
     epochs: int = 50,
     seed: int = 0,

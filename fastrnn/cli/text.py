@@ -11,6 +11,7 @@ from fastrnn import datasets
 from fastrnn.callbacks import Callback
 from fastrnn.cli.outputs import check_outputs
 from fastrnn.cli.progress import progress
+from fastrnn.cli.streams import answer, harmless, say
 from fastrnn.files import SAFETENSORS, check_ending
 from fastrnn.text.settings import TextSettings
 
@@ -67,13 +68,12 @@ def train(
         report = model.fit(book, epochs, out, resume, [progress(), _Samples(model)])
     except KeyboardInterrupt:
         if checkpoint_of(out).exists():
-            print(f"\nthe best epoch so far is in {out}; --resume goes on", file=sys.stderr)
+            say(f"\nthe best epoch so far is in {out}; --resume goes on", sys.stderr)
         raise
-    print(report)
-    print(f"\nmodel: {out}{replaced}")
+    say(f"{report}\n\nmodel: {out}{replaced}")
     if plot is not None:
         report.draw(plot)
-        print(f"plot: {plot}")
+        say(f"plot: {plot}")
 
 
 @app.command
@@ -106,7 +106,7 @@ def generate(
     """
     from fastrnn.text import TextModel
 
-    print(prompt + TextModel.load(model).generate(prompt, length, temperature, top_k, seed))
+    answer(prompt + TextModel.load(model).generate(prompt, length, temperature, top_k, seed))
 
 
 class _Samples(Callback):
@@ -124,4 +124,4 @@ class _Samples(Callback):
             from tqdm import tqdm
 
             sample = self._model.generate(length=200, temperature=0.8)
-            tqdm.write(f"--- after epoch {done}:\n{sample}\n---", file=sys.stderr)
+            tqdm.write(f"--- after epoch {done}:\n{harmless(sample)}\n---", file=sys.stderr)

@@ -5,8 +5,9 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-"""What a file in one of these encodings may begin with; the longer mark first where one begins with another."""
+from fastrnn.names import shown
+from fastrnn.reading import marked_encoding, read_bytes
+
 _GUTENBERG = re.compile(r"^\*\*\* ?(START|END) OF (?:THE|THIS) PROJECT GUTENBERG EBOOK\b.*\n?", re.MULTILINE)
 
 
@@ -59,28 +60,24 @@ def read_book(path: str | Path, encoding: str | None = None) -> Book:
         No such file, a folder, no permission.
     """
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected a text file")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; expected a text file")
-    data = path.read_bytes()
-    marked = next((found for start, found in _MARKS.items() if data.startswith(start)), "utf-8")
+    data, name = read_bytes(path, "a text file"), shown(path.name)
+    marked = marked_encoding(data)
     if b"\0" in data and encoding is None and marked in ("utf-8", "utf-8-sig"):
-        raise ValueError(f"{path.name} is a binary file (it holds a byte of 0); expected a text in UTF-8")
+        raise ValueError(f"{name} is a binary file (it holds a byte of 0); expected a text in UTF-8")
     taken = encoding or marked
     try:
-        book = clean(data.decode(taken), path.name)
+        book = clean(data.decode(taken), name)
     except LookupError:
         raise ValueError(f"encoding={encoding!r} is unknown; expected one such as 'utf-8', 'latin-1'") from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         cure = "the encoding it was saved in" if encoding else "encoding='cp1252' if it was written on Windows"
         raise ValueError(
-            f"{path.name} is not {taken.upper()}: byte 0x{data[error.start]:02x} in line {line}; expected text in "
+            f"{name} is not {taken.upper()}: byte 0x{data[error.start]:02x} in line {line}; expected text in "
             f"{taken.upper()}: save it so, or name its own, {cure}"
         ) from None
     if not book.text.strip():
-        raise ValueError(f"{path.name} is empty; expected a text")
+        raise ValueError(f"{name} is empty; expected a text")
     return book
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fastrnn.attributes import Guarded
-from fastrnn.settings import CELLS, DTYPES
+from fastrnn.settings import CELLS, DTYPES, cell_name
 from fastrnn.unknown import explained
 
 EPOCHS = 20
@@ -72,6 +72,7 @@ class TextSettings(Guarded):
     _told: ClassVar[Mapping[str, str]] = {"shape": "units and layers"}
 
     def __post_init__(self) -> None:
+        self.cell = cell_name(self.cell)
         lowest = {"units": 1, "layers": 1, "embedding": 0, "steps": 1, "batch_size": 1, "seed": 0}
         for name, least in (lowest | ({} if self.threads is None else {"threads": 1})).items():
             value = getattr(self, name)

@@ -1,0 +1,50 @@
+"""Flags: settings as a command line spells them, and values as strict as they are in Python."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_args
+
+from fastrnn.settings import Settings, cell_name
+from fastrnn.text.settings import TextSettings
+
+if TYPE_CHECKING:
+    from cyclopts import Token
+
+_NAMES = {field.name for settings in (Settings, TextSettings) for field in fields(settings)}
+_NAMES |= {"encoding", "length", "temperature", "top_k", "refit"}
+_SETTING = re.compile(rf"\b({'|'.join(sorted(_NAMES))})=('([^']*)'|[^\s,;:)]+)")
+
+
+def as_flags(text: str) -> str:
+    """Write settings as the flags that they are here."""
+
+    def flag(found: re.Match[str]) -> str:
+        value = "" if found[2] == "True" else f" {found[3] or found[2]}"
+        return f"--{found[1].replace('_', '-')}{value}"
+
+    return _SETTING.sub(flag, text)
+
+
+def strict(kind: Any, tokens: "Sequence[Token]") -> Any:
+    """Convert what stands behind a flag, whole numbers only where they are asked for: 1.5 is not 1."""
+    from cyclopts import convert
+
+    return convert(kind, tokens, converter=_one)
+
+
+def cells(kind: Any, tokens: "Sequence[Token]") -> Any:
+    """Convert names of cells, `kind` being a tuple of a Literal, however they are spelled: LSTM, rnn, SimpleRNN."""
+    from cyclopts import convert
+
+    known = {cell_name(name): name for name in get_args(get_args(kind)[0])}
+    return convert(kind, [known.get(cell_name(token.value.casefold()), token.value) for token in tokens])
+
+
+def _one(kind: type, token: "Token | str") -> Any:
+    from cyclopts import convert
+
+    text = token if isinstance(token, str) else token.value
+    if kind is int and "." in text:
+        raise ValueError(text)
+    return convert(kind, [text])
