@@ -1,5 +1,6 @@
 """The command line: what it writes, and that every error is one line, exit code 2, before any work."""
 
+import io
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from fastrnn import datasets
 from fastrnn.cli import main
 from fastrnn.forecast import Forecaster
 from fastrnn.settings import CELLS
+from tests import search_door
 
 SMALL = ["--window", "12", "--units", "8", "--epochs", "2"]
 
@@ -77,6 +79,22 @@ def test_first_command_of_the_readme(capsys):
     forecast = pl.read_csv(capsys.readouterr().out.encode())
     assert forecast.columns == ["date", "forecast"]
     assert forecast["date"].to_list() == [2009, 2010, 2011]
+
+
+@pytest.mark.parametrize(
+    "asked", [(["predict", "--stps", "3"], "predict"), (["text", "train", "--unts", "3"], "text train")]
+)
+def test_hints_name_the_help_of_the_command(refused, asked):
+    arguments, command = asked
+    assert f"(fastrnn {command} --help lists what there is)" in refused(*arguments)
+    assert "(fastrnn --help lists what there is)" in refused("nonsense")
+
+
+@pytest.mark.parametrize("spelled", ["LSTM", "SimpleRNN", "rnn"])
+def test_cells_however_they_are_spelled(spelled, capsys):
+    assert main(["train", *SMALL, "--cell", spelled]) == 0
+    cell = {"LSTM": "lstm"}.get(spelled, "simple_rnn")
+    assert capsys.readouterr().out.splitlines()[4].startswith(f"{cell} ")
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -144,6 +162,34 @@ def test_a_live_bar_on_a_terminal(capsys, monkeypatch):
     assert "\r" in capsys.readouterr().err
 
 
+def test_refit(capsys):
+    assert main(["train", *SMALL, "--refit"]) == 0
+    printed = capsys.readouterr()
+    assert "learned again from all 309 rows, in 2 epochs" in printed.out
+    assert [line.split(":")[0] for line in printed.err.splitlines()] == ["epoch 1/2", "epoch 2/2"] * 2
+    assert main(["train", *SMALL, "--out", "earlier"]) == 0
+    assert "learned from the first 217 of 309 rows; --refit lets it learn from all" in capsys.readouterr().out
+    assert Forecaster.load("model.safetensors").recipe.mean == [
+        pytest.approx(datasets.load().columns["SUNACTIVITY"].mean())
+    ]
+    assert Path("earlier").read_bytes() != Path("model.safetensors").read_bytes()
+
+
+def test_gaps_among_the_newest_rows_are_told(capsys):
+    days = np.arange("2024-01-01", "2024-03-01", dtype="M8[D]")
+    rows = [f"{day},{day.astype(int) % 7}" for day in np.delete(days, [20, -3])]
+    Path("data.csv").write_text("\n".join(["day,a", *rows]))
+    assert main(["train", "data.csv", *SMALL]) == 0
+    told = "gaps: 2 rows are missing in 2 places: 1 before 2024-01-22 (line 22), 1 before 2024-02-28 (line 58)"
+    assert f"{told}; --missing previous adds them; the others are taken as they stand" in capsys.readouterr().out
+    assert main(["predict", "model.safetensors", "data.csv"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "fastrnn: among the newest rows 1 row is missing in 1 place: 1 before 2024-02-28\n"
+    assert printed.out.startswith("date,forecast\n2024-03-01,")
+    assert main(["predict", "model.safetensors", "data.csv", "--missing", "previous"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_same_seed_same_file():
     for name in ("a", "b"):
         assert main(["train", *SMALL, "--seed", "3", "--out", name]) == 0
@@ -160,7 +206,18 @@ def test_same_seed_same_file():
         (["--window", "0"], "--window 0; expected a whole number, at least 1"),
         (["--window", "400"], "--window 400 and --horizon 1 leave nothing to train on"),
         (["--window", "many"], 'unable to convert "many" into int'),
-        (["--windo", "3"], "--windo"),
+        (
+            ["--windo", "3"],
+            "Unknown option: --windo. Did you mean --window? (fastrnn train --help lists what there is)",
+        ),
+        (["--units", "1.5"], 'Invalid value for --units: unable to convert "1.5" into int.'),
+        (["--units=2.0"], 'unable to convert "2.0" into int.'),
+        (["--features", '"a'], "no column 'a'"),
+        (["--features", "a\rb"], "no column 'a'"),
+        (["--out", "loop"], "loop is a link that leads in a circle; expected the name of a file"),
+        (["--plot", "fit.pgf"], "fit.pgf ends in 'pgf'; expected the ending of a picture"),
+        (["\x1b[31m.csv"], "\\x1b[31m.csv: no such file"),
+        (["--target", "\x1b[31m"], "no column '\\x1b[31m'"),
         (["--learning-rate", "-1"], "--learning-rate -1.0; expected a number above 0"),
         (["--target", "MOON"], "sunspots_yearly.csv has no column 'MOON'; columns of numbers: SUNACTIVITY"),
         (["--features", "MOON"], "no column 'MOON'"),
@@ -179,6 +236,7 @@ def test_same_seed_same_file():
     ],
 )
 def test_train_refuses(refused, arguments, message):
+    Path("loop").symlink_to("loop")
     assert message in refused("train", *arguments)
 
 
@@ -244,7 +302,7 @@ def test_unknown_command(refused):
     [
         ("cyclopts", ["train"], 'pip install "fastrnn[cli]"'),
         ("matplotlib", ["train", "--plot", "fit.png"], 'pip install "fastrnn[plot]"'),
-        ("polars", ["train"], 'pip install "fastrnn[cli]"'),
+        ("polars", ["train", "data.parquet"], 'pip install "fastrnn[parquet]"'),
     ],
 )
 def test_missing_extras_name_their_cure(refused, monkeypatch, package, arguments, cure):
@@ -252,6 +310,7 @@ def test_missing_extras_name_their_cure(refused, monkeypatch, package, arguments
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setitem(sys.modules, "pandas", None)
+    Path("data.parquet").write_bytes(b"PAR1")
     line = refused(*arguments)
     assert f"needs {package}" in line
     assert cure in line
@@ -307,6 +366,90 @@ def test_interrupt_while_training():
     assert not list(Path().iterdir())
 
 
+NAMES = ["Température", "温度", "\x1b[31mred", "price ($) / $x", "x" * 500]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_narrow_console_costs_nothing(name, encoding, monkeypatch):
+    """The model is saved before anything is printed, and every character is shown or escaped."""
+    Path("data.csv").write_text(f'year,"{name}"\n' + "\n".join(f"{1900 + row},{row % 7}" for row in range(60)))
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main(["train", "data.csv", *SMALL, "--plot", "fit.svg"]) == 0
+    assert main(["train", "data.csv", *SMALL, "--target", "ü"]) == 2
+    assert (sys.stdout, sys.stderr) == (out, err)
+    told = out.buffer.getvalue().decode(encoding)
+    first = (
+        name[:5].encode(encoding, "backslashreplace").decode(encoding) if name.isprintable() else repr(name[:5])[1:-1]
+    )
+    assert told.startswith(first)
+    assert "\x1b" not in told + err.buffer.getvalue().decode(encoding) + Path("fit.svg").read_text(encoding="utf-8")
+    assert Forecaster.load("model.safetensors").recipe.settings.target == name
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("make", [lambda: None, closed, Full], ids=["none", "closed", "full"])
+def test_streams_that_take_nothing_cost_nothing(make, model, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", make())
+    monkeypatch.setattr(sys, "stderr", make())
+    airline = str(datasets.path("airline"))
+    assert main(["train", *SMALL, "--plot", "fit.svg"]) == 0
+    assert Path("model.safetensors").exists()
+    assert Path("fit.svg").exists()
+    assert main(["predict", str(model), airline, "--out", "forecast.csv"]) == 0
+    assert Path("forecast.csv").exists()
+    assert main(["nonsense"]) == 2
+    # What is asked for in print is done where nobody wants it, not where it is lost.
+    lost = 2 if make is Full else 0
+    for asked in (["predict", str(model), airline], ["info"]):
+        assert main(asked) == lost
+
+
+def test_a_lost_report_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["train", *SMALL]) == 0
+    told = "fastrnn: standard output: No space left on device; what was to be printed there is lost\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert main(["info"]) == 2
+    assert capsys.readouterr().err == "fastrnn: standard output: No space left on device\n"
+
+
+def test_nothing_is_lost_when_the_picture_fails(monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "fit.png")
+
+    monkeypatch.setattr("fastrnn.plots.atomic_write", full)
+    assert main(["train", *SMALL, "--plot", "fit.png"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.endswith("model: model.safetensors\n")
+    assert printed.err.endswith("fastrnn: fit.png: No space left on device\n")
+    assert Forecaster.load("model.safetensors").units == 8
+    assert not Path("fit.png").exists()
+
+
+@pytest.mark.parametrize(("out", "err"), [("1>&-", "2>&-"), (">/dev/full", "2>/dev/full")])
+def test_streams_that_the_shell_closes(out, err):
+    asked = " ".join(command("train", *SMALL))
+    done = subprocess.run(["sh", "-c", f"{asked} {out} {err}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert Path("model.safetensors").exists()
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_a_reader_that_leaves_early(model):
     read, write = os.pipe()
     os.close(read)
@@ -315,3 +458,20 @@ def test_a_reader_that_leaves_early(model):
     os.close(write)
     assert done.returncode == 0
     assert done.stderr == b""
+
+
+def test_a_reader_that_leaves_before_the_report(monkeypatch, capsys):
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert main(["train", *SMALL]) == 0
+    assert "lost" not in capsys.readouterr().err
+    assert Path("model.safetensors").exists()
+
+
+def test_odd_commands_keep_the_laws():
+    """A sample of what ``python -m tests.search_door`` tries by the thousand."""
+    faults = []
+    search_door.search(60, 7, faults.append)
+    assert not faults
