@@ -54,7 +54,7 @@ def find_clock(source: str, columns: Columns, lines: Lines | None) -> Clock:
         name, dates = next(iter(stamps.items()), ("", None))
     if dates is None:
         return Clock("", None, unread=_unread(source, columns, lines))
-    _check(f"{source}, {{}}, column {short(name)}", columns[name], dates, lines)
+    _check(source, name, columns[name], dates, lines)
     return Clock(name, dates, frozenset(stamps) - {name})
 
 
@@ -134,23 +134,23 @@ def _unread(source: str, columns: Columns, lines: Lines | None) -> tuple[str, st
     return None
 
 
-def _check(where: str, cells: NDArray[Any], dates: Dates, lines: Lines | None) -> None:
-    """Raise where a date is missing, no date, or not later than the one before it; `where` has a place for the row."""
-    unread = np.flatnonzero(np.isnat(dates))
+def _check(source: str, name: str, cells: NDArray[Any], dates: Dates, lines: Lines | None) -> None:
+    """Raise where a date is missing, no date, or not later than the one before it."""
+    unread, wrong = np.flatnonzero(np.isnat(dates)), np.flatnonzero(dates[1:] <= dates[:-1])
     if len(unread):
         row = int(unread[0])
         is_text = cells.dtype.kind == "O" and cells[row]
         fault = f"{short(cells[row])} is not a date" if is_text else "the date is missing"
-        raise ValueError(
-            f"{where.format(place(lines, row))}: {fault}; expected {EXPECTED}, as in the column: correct it"
-        )
-    wrong = np.flatnonzero(dates[1:] <= dates[:-1])
-    if not len(wrong):
+        cure = f"{EXPECTED}, as in the column: correct it"
+    elif len(wrong):
+        row = int(wrong[0]) + 1
+        fault = f"{dates[row]} " + ("stands twice" if dates[row] == dates[row - 1] else f"comes after {dates[row - 1]}")
+        cure = "rising dates, one row each: sort the rows and keep one series"
+        if ends_summer_time(dates):
+            fault += ", as clocks go back an hour at the end of summer time"
+            cure = (
+                "times that only rise: give them in UTC, or with their distance from it, as 02:00+02:00 and 02:00+01:00"
+            )
+    else:
         return
-    row = int(wrong[0]) + 1
-    fault = "stands twice" if dates[row] == dates[row - 1] else f"comes after {dates[row - 1]}"
-    cure = "rising dates, one row each: sort the rows and keep one series"
-    if ends_summer_time(dates):
-        fault += ", as clocks go back an hour at the end of summer time"
-        cure = "times that only rise: give them in UTC, or with their distance from it, as 02:00+02:00 and 02:00+01:00"
-    raise ValueError(f"{where.format(place(lines, row))}: {dates[row]} {fault}; expected {cure}")
+    raise ValueError(f"{source}, {place(lines, row)}, column {short(name)}: {fault}; expected {cure}")

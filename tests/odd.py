@@ -19,8 +19,8 @@ from fastrnn import datasets
 # fmt: off
 NAMES = [
     "a", "value", "Température", "温度", "\x1b[31mred", "a\u202eb", "price ($) / $x", "$", "_hidden", "", "a\nb", "'",
-    '"', ";", "x" * 5000, "{0}", "%s", "\\", "date", "Date", "year", "timestamp", "time", "nan", "1", "cell=x", "\u200b",
-    "\ud83d\ude00", "é\u0301",
+    '"', ";", "x" * 5000, "{0}", "%s", "\\", "date", "Date", "year", "timestamp", "time", "nan", "1", "cell=x",
+    "\u200b", "\ud83d\ude00", "é\u0301",
 ]
 NUMBERS = [
     "1", "2.5", "-3", "1e308", "-1e308", "1e-320", "1e999", "nan", "inf", "", "NA", "1_000", "0x10", "١٢", "1,5",
@@ -40,7 +40,7 @@ HEADS = [
 ]
 FILES = [
     "data.csv", "a[1].csv", "a*.csv", "file:a.csv", "-.csv", "a b.csv", "\x1b[31m.csv", "Année.csv", "温.csv",
-    "x" * 250, "a\nb.csv", "data.parquet", "\udcff.csv",
+    "x" * 250, "a\nb.csv", "data.parquet", "\udcff.csv", "{0}.csv",
 ]
 PLACES = ["file"] * 16 + ["link", "dangling", "loop", "folder", "pipe", "device", "none", "below"]
 OUTPUTS = [

@@ -123,6 +123,7 @@ HEAD = "Date,Close\n2020-01-01,1\n2020-01-02,2\n"
         ),
         ("a\n2020-01-01,1\n", "line 2 has 2 cells; expected 1, as in line 1"),
         (HEAD + ",1\n", "line 4, column 'Date': the date is missing"),
+        ("{0},a\n2020-01-02,1\n2020-01-01,2\n", "line 3, column '.0.': 2020-01-01 comes after 2020-01-02"),
         ("year,a\n1700,1\n1702,2\n1701,3\n", "line 4, column 'year': 1701 comes after 1702"),
         ("year,a\n1700,1\n,2\n", "line 3, column 'year': the date is missing"),
         (
