@@ -38,11 +38,14 @@ class Guarded:
     _plain: ClassVar[frozenset[str]] = frozenset()
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
         kind = type(self)
         is_there = hasattr(kind, name)
         if name in kind._told and (is_there or name in self.__dict__):
             raise AttributeError(f"{name} of a {kind.__name__} cannot be set; expected {kind._told[name]}")
-        is_known = is_there or name.startswith("_") or name in kind._told or name in kind._plain
+        is_known = is_there or name in kind._told or name in kind._plain
         if not is_known and kind.__module__.startswith("fastrnn."):
             known = [each for each in dir(kind) if hasattr(getattr(kind, each), "__set__") and each not in kind._told]
             names = ", ".join(each for each in known if not each.startswith("_"))

@@ -20,7 +20,7 @@ def warn(text: str) -> None:
 
 
 def of_divergence(epoch: str, loss: float, unfinite: str, learning_rate: float, clip_norm: float | None) -> str:
-    """Return the warning of a training that is no longer finite; empty where it still is.
+    """Return the warning of a training that is no longer finite.
 
     Parameters
     ----------
@@ -29,8 +29,6 @@ def of_divergence(epoch: str, loss: float, unfinite: str, learning_rate: float, 
     unfinite : what is not finite after the epoch: "weights are", or "optimizer's state is"; empty if all is
     learning_rate, clip_norm : of the trainer
     """
-    if math.isfinite(loss) and not unfinite:
-        return ""
     found = [] if math.isfinite(loss) else [f"the loss is {loss}"]
     found += [f"the {unfinite} not finite"] if unfinite else []
     clip = "set clip_norm=1.0" if clip_norm is None else f"a clip_norm below {clip_norm:g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -272,7 +273,9 @@ class Trainer(Guarded):
                     figures |= {f"val_{name}": value for name, value in self._evaluate(held_out).items()}
                 history.append(epoch, figures)
                 self.history.append(len(self.history.epoch), figures)
-                notice = "" if has_diverged else self._divergence(f"epoch {epoch + 1} of {epochs}", figures["loss"])
+                notice = ""
+                if not has_diverged and not (math.isfinite(figures["loss"]) and self.is_finite):
+                    notice = self._divergence(f"epoch {epoch + 1} of {epochs}", figures["loss"])
                 for listener in listeners:
                     listener.epoch(epoch, figures)
                 if notice:
@@ -399,7 +402,7 @@ class Trainer(Guarded):
     @property
     def is_finite(self) -> bool:
         """Whether all weights are finite, and all that the optimizer keeps."""
-        return not self._unfinite()
+        return all(map(checks.all_finite, self._trained()))
 
     @property
     def generator(self) -> np.random.BitGenerator:
@@ -436,16 +439,16 @@ class Trainer(Guarded):
             self._random = np.random.default_rng(settings.seed)
         self._settings = settings
 
-    def _unfinite(self) -> str:
-        """Name what is not finite: the weights, or else the optimizer's state."""
-        if not checks.all_finite(self.model.network.flat):
-            return "weights are"
-        states = self.progress.states.values()
-        return "" if all(checks.all_finite(state) for state in states) else "optimizer's state is"
+    def _trained(self) -> list[Array]:
+        """Return what training changes: the weights, then the optimizer's states."""
+        states = self._plan.update.state if self._plan is not None else self.progress.states.values()
+        return [self.model.network.flat, *states]
 
     def _divergence(self, epoch: str, loss: float) -> str:
-        """Return the warning that an epoch calls for."""
-        return notices.of_divergence(epoch, loss, self._unfinite(), self.optimizer.learning_rate, self.clip_norm)
+        """Return the warning of an epoch that is not finite."""
+        weights, *states = map(checks.all_finite, self._trained())
+        unfinite = "weights are" if not weights else "" if all(states) else "optimizer's state is"
+        return notices.of_divergence(epoch, loss, unfinite, self.optimizer.learning_rate, self.clip_norm)
 
     def _epoch(self, plan: Plan, team: Team, epoch: int, samples: int, listeners: list[Callback]) -> dict[str, float]:
         """Run an epoch in slices that take about `SLICE_SECONDS` each."""

@@ -85,7 +85,7 @@ def has_finite_square(numbers: Array) -> bool:
 
 def all_finite(numbers: Array) -> bool:
     """Whether every number of a flat array is finite."""
-    return has_finite_square(numbers) or bool(np.isfinite(numbers).all())
+    return math.isfinite(np.vdot(numbers, numbers)) or bool(np.isfinite(numbers).all())
 
 
 def _cast(name: str, array: Array, dtype: str, counts: NDArray[np.bool_] | None = None) -> Array:
