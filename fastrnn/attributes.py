@@ -15,16 +15,16 @@ class Setting(Generic[T]):
         self._check = check
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._name, self._place = name, f"_{name}"
 
     def __get__(self, instance: Any, owner: type) -> T:
         if instance is None:
             return self  # type: ignore[return-value]
-        kept: T = getattr(instance, f"_{self._name}")
+        kept: T = getattr(instance, self._place)
         return kept
 
     def __set__(self, instance: Any, value: Any) -> None:
-        setattr(instance, f"_{self._name}", self._check(self._name, value))
+        setattr(instance, self._place, self._check(self._name, value))
 
 
 class Guarded:
