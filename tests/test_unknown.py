@@ -132,7 +132,8 @@ def names_of(scope: str) -> set[str]:
     """What a scope has: attributes, and the arguments of what is called."""
     owner, _, method = scope.partition(".")
     found = OWNERS[scope] if scope in OWNERS else getattr(OWNERS[owner], method)
-    return {*dir(found), *(inspect.signature(found).parameters if callable(found) else ())}
+    has_signature = callable(found) and not (isinstance(found, type) and issubclass(found, Warning))
+    return {*dir(found), *(inspect.signature(found).parameters if has_signature else ())}
 
 
 EVERY = {"epoch", *(name for scope in (*OWNERS, *DIALECTS) for name in names_of(scope))}
