@@ -21,6 +21,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.checks import brief
+
 FORMAT_VERSION = 1
 MAX_HEADER = 16 * 2**20  # bytes; a hostile file cannot make the reader parse more JSON than this
 _NO_DIGEST = "0" * 64
@@ -69,7 +71,7 @@ def check_path(path: Any) -> None:
         Neither text nor a path.
     """
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path is {path!r}; expected the name of a file, such as 'model.safetensors'")
+        raise TypeError(f"path is {brief(path)}; expected the name of a file, such as 'model.safetensors'")
 
 
 SAFETENSORS, CSV = "safetensors", "CSV"

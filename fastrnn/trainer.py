@@ -481,12 +481,15 @@ def _listeners(callbacks: Any) -> list[Callback]:
     """Return callbacks as objects; refuses classes, and what can be neither called nor listened to."""
     if not isinstance(callbacks, list | tuple):
         raise TypeError(
-            f"callbacks is {callbacks!r}; expected a list of callbacks, such as [{getattr(callbacks, '__name__', 'f')}]"
+            f"callbacks is {checks.brief(callbacks)}; expected a list of callbacks, such as "
+            f"[{getattr(callbacks, '__name__', 'f')}]"
         )
     for place, callback in enumerate(callbacks):
         if isinstance(callback, type):
             name = callback.__name__
             raise TypeError(f"callbacks[{place}] is the class {name}; expected an object: call it: {name}(...)")
         if not isinstance(callback, Callback) and not callable(callback):
-            raise TypeError(f"callbacks has {callback!r}; expected Callback objects or functions f(epoch, figures)")
+            raise TypeError(
+                f"callbacks has {checks.brief(callback)}; expected Callback objects or functions f(epoch, figures)"
+            )
     return [c if isinstance(c, Callback) else Each(c) for c in callbacks]

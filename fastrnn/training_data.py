@@ -59,7 +59,7 @@ def fitting_data(
         counts to learn from.
     """
     if isinstance(split, bool) or not isinstance(split, Real) or not 0 <= split < 1:
-        raise ValueError(f"validation_split is {split!r}; expected a number from 0 up to 1, such as 0.2")
+        raise ValueError(f"validation_split is {checks.brief(split)}; expected a number from 0 up to 1, such as 0.2")
     if validation_data is not None and split:
         raise ValueError("validation_data and validation_split are both given; expected one of them")
     data, held_out = checked_data(model, columns, x, y, sample_weight, lengths), None

@@ -1,5 +1,6 @@
 """Settings and descriptions that do not hold are refused, and a refused call leaves no trace."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -341,3 +342,33 @@ def test_a_single_sequence_is_told_how_to_become_one_of_many() -> None:
         model.predict(np.ones((3, 2)))
     with pytest.raises(ValueError, match=r"x\[:, :, None\] adds a feature axis$"):
         model.predict(np.ones((4, 3)))
+
+
+class Tall:
+    """Shows itself on many lines."""
+
+    def __repr__(self) -> str:
+        return "\n".join(["tall"] * 999)
+
+
+DESCRIBED = [
+    *(fr.SimpleRNN, fr.LSTM, fr.GRU, fr.Bidirectional, fr.Dense, fr.Dropout, fr.Embedding, fr.OneHot),
+    *(fr.SGD, fr.Adam, fr.RMSProp, fr.Adagrad, fr.EarlyStopping, fr.ModelCheckpoint, fr.initializers.Normal),
+]
+NEEDED: dict[str, Any] = {"units": 2, "layer": fr.LSTM(2), "rate": 0.1, "vocabulary": 3, "size": 2, "path": "a"}
+
+
+@pytest.mark.parametrize("called", DESCRIBED, ids=lambda called: called.__name__)
+@pytest.mark.parametrize(
+    "value", [np.zeros((40, 40)), {"a": np.zeros((40, 40))}, Tall()], ids=["array", "dict", "tall"]
+)
+def test_whatever_is_given_the_refusal_is_one_short_line(called: Any, value: Any) -> None:
+    """An array shows itself on many lines, a model's parameters on hundreds."""
+    parameters = list(inspect.signature(called).parameters)
+    needed = {each: NEEDED[each] for each in parameters if each in NEEDED}
+    for parameter in parameters:
+        with pytest.raises((V, T)) as refusal:
+            called(**needed | {parameter: value})
+        message = str(refusal.value)
+        assert "\n" not in message
+        assert len(message) < 400
