@@ -48,5 +48,5 @@ def _compiled(request: pytest.FixtureRequest) -> None:
     """
     if len(request.session.items) < MANY:
         return
-    processes = [subprocess.Popen([sys.executable, "-c", WARM, dtype]) for dtype in ("float32", "float64")]
+    processes = [subprocess.Popen([sys.executable, "-P", "-c", WARM, dtype]) for dtype in ("float32", "float64")]
     assert [process.wait() for process in processes] == [0, 0]

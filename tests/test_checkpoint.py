@@ -6,7 +6,7 @@ import os
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -115,6 +115,7 @@ def test_equal_models_give_equal_files(path, tmp_path):
         assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
+@settings(max_examples=30)
 @given(
     extra=st.dictionaries(
         st.text(),

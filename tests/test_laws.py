@@ -111,7 +111,7 @@ def test_a_batch_of_one_is_a_slice(dtype: str, kind: str, every_step: bool) -> N
 
 @all_kinds
 @both_forms
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 8, 11, 100])
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 8, 100])
 def test_the_batch_size_of_predict_does_not_matter(dtype: str, kind: str, every_step: bool, batch_size: int) -> None:
     model, x, _ = make_batch(dtype, kind, every_step=every_step)
     lengths = np.arange(11) % 9
@@ -287,7 +287,7 @@ def test_only_the_ratio_of_weights_matters(dtype: str, kind: str, every_step: bo
 
 @all_kinds
 @both_forms
-@pytest.mark.parametrize("tbptt", [8, 9, (8, 8), (8, 100), (100, 8), (100, 100)])
+@pytest.mark.parametrize("tbptt", [8, (8, 100), (100, 8)])
 def test_truncation_beyond_the_sequence_is_full_back_propagation(
     dtype: str, kind: str, every_step: bool, tbptt: Any
 ) -> None:

@@ -69,7 +69,7 @@ def test_minibatches_allocate_nothing(kind: str, setting: str, threads: int) -> 
         gc.collect()
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
-        fit(5)
+        fit(3)
         gc.collect()
         after, peak = tracemalloc.get_traced_memory()
     finally:
