@@ -35,7 +35,7 @@ SLICE_SECONDS = 0.1
 
 def _history(name: str, value: Any) -> History:
     if not isinstance(value, History):
-        raise TypeError(f"{name} is {value!r}; expected a History")
+        raise TypeError(f"{name} is {checks.brief(value)}; expected a History")
     return value
 
 
@@ -125,7 +125,7 @@ class Trainer(Guarded):
         recompute: str | None = None,
     ) -> None:
         if not isinstance(model, Sequential):
-            raise TypeError(f"model is {model!r}; expected a Sequential")
+            raise TypeError(f"model is {checks.brief(model)}; expected a Sequential")
         self.model = model
         self._settings = check_settings(
             model, loss=loss, optimizer=optimizer, metrics=metrics, clip_value=clip_value, clip_norm=clip_norm,

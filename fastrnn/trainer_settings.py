@@ -79,9 +79,10 @@ def check_settings(
         Unknown names, values outside their range, settings that do not go together or not with the model.
     """
     if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer is {optimizer!r}; expected SGD(...), Adam(...), RMSProp(...) or Adagrad(...)")
+        given = checks.brief(optimizer)
+        raise TypeError(f"optimizer is {given}; expected SGD(...), Adam(...), RMSProp(...) or Adagrad(...)")
     if not isinstance(metrics, list | tuple):
-        raise TypeError(f"metrics is {metrics!r}; expected a list, such as ['mae']")
+        raise TypeError(f"metrics is {checks.brief(metrics)}; expected a list, such as ['mae']")
     Columns(model.layers, (loss, *metrics))
     settings = TrainerSettings(
         loss=loss,
