@@ -120,7 +120,7 @@ def test_optimizers_are_compared(brief, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "another rate or seed may change their order" in lines[-1]
     rows = rows_of(lines)
-    assert list(rows)[1:] == [f"rnn, {optimizer}" for optimizer in OPTIMIZERS]
+    assert list(rows)[1:] == [f"simple_rnn, {optimizer}" for optimizer in OPTIMIZERS]
     assert len({figures[0] for figures in rows.values()}) == 6
     assert [figures[4] for figures in rows.values()][1:] == [0.01, 0.001, 0.01, 0.001, 0.001]
 
@@ -139,9 +139,9 @@ def test_the_flags_name_what_there_is():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cell", "lsmt"], 'Invalid value "lsmt" for --cell. Choose from: "rnn", "gru", "lstm", "all".'),
+        (["--cell", "lsmt"], 'Invalid value "lsmt" for --cell. Choose from: "simple_rnn", "gru", "lstm", "all".'),
         (["--optimizer", "adamw"], 'Invalid value "adamw" for --optimizer.'),
-        (["--cell", "rnn", "gru", "--optimizer", "all"], "2 cells with 5 optimizers; expected one cell"),
+        (["--cell", "simple_rnn", "gru", "--optimizer", "all"], "2 cells with 5 optimizers; expected one cell"),
         (["--epochs", "0"], "epochs is 0; expected"),
         (["--seed", "-1"], "seed is -1; expected"),
     ],
@@ -155,7 +155,7 @@ def test_what_is_refused(arguments, message, capsys):
 
 
 def test_unknown_names_in_python():
-    with pytest.raises(ValueError, match="cell='lsmt'; expected one of: rnn, gru, lstm, all"):
+    with pytest.raises(ValueError, match="cell='lsmt'; expected one of: simple_rnn, gru, lstm, all"):
         stocks.main(["lsmt"])
     with pytest.raises(
         ValueError, match="optimizer='adamw'; expected one of: sgd, momentum, adagrad, rmsprop, adam, all"
@@ -164,15 +164,19 @@ def test_unknown_names_in_python():
 
 
 def test_the_picture(prices, learned):
-    whole, end, losses = draw(prices, {"rnn, adam": learned}).axes
-    for ax, days in ((whole, 429), (end, 40)):
-        truth, repeated, forecast = ax.get_lines()
-        assert [line.get_label() for line in ax.get_lines()] == ["truth", "persistence", "rnn, adam"]
-        assert np.array_equal(truth.get_ydata(), prices.close[-days:])
-        assert np.array_equal(repeated.get_ydata(), prices.close[-days - 1 : -1])
+    first, second, end, losses = draw(prices, {"simple_rnn, adam": learned, "another": learned}).axes
+    for ax, days in ((first, 429), (second, 429), (end, 40)):
+        lines = {line.get_label(): line for line in ax.get_lines()}
+        assert np.array_equal(lines["truth"].get_ydata(), prices.close[-days:])
+        forecast = lines["forecast" if days > 40 else "another"]
         assert np.array_equal(forecast.get_ydata(), learned.forecast[-days:])
-        assert truth.get_xdata()[-1] == np.datetime64("2013-03-01")
-    training, held_out = losses.get_lines()
+        assert forecast.get_xdata()[-1] == np.datetime64("2013-03-01")
+    assert [line.get_label() for line in end.get_lines()] == ["truth", "persistence", "simple_rnn, adam", "another"]
+    assert np.array_equal(end.get_lines()[1].get_ydata(), prices.close[-41:-1])
+    # A panel of all days has one forecast: on one another they cannot be told apart.
+    assert len(first.get_lines()) == len(second.get_lines()) == 2
+    assert first.get_title(loc="left").startswith("simple_rnn, adam: ")
+    training, held_out, *_ = losses.get_lines()
     assert list(training.get_ydata()) == learned.history.history["loss"]
     assert list(held_out.get_ydata()) == learned.history.history["val_loss"]
 

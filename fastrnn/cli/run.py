@@ -27,12 +27,12 @@ def sine(*, epochs: int = 25, seed: int = 0, plot: Path | None = None) -> None:
     seed
         Seed of the weights and of the shuffling.
     plot
-        Picture to write: prediction and truth, and the recipe's errors (.png, .svg, .pdf).
+        Picture to write: the wave, prediction and truth, and the recipe's errors (.png, .svg, .pdf).
     """
     check_plot(plot)
     from fastrnn.tutorials import sine
 
-    sine.main(epochs=epochs, seed=seed, plot=plot, callbacks=[progress()])
+    sine.main(epochs=epochs, seed=seed, plot=plot)
 
 
 @app.command(name="keras-check")
@@ -149,7 +149,7 @@ def letters(
 @app.command
 def stocks(
     *,
-    cell: Annotated[tuple[Literal["rnn", "gru", "lstm", "all"], ...], Parameter(converter=cells)] = (),
+    cell: Annotated[tuple[Literal["simple_rnn", "gru", "lstm", "all"], ...], Parameter(converter=cells)] = (),
     optimizer: tuple[Literal["sgd", "momentum", "adagrad", "rmsprop", "adam", "all"], ...] = ("adam",),
     epochs: int = 50,
     seed: int = 0,
@@ -164,7 +164,8 @@ def stocks(
     Parameters
     ----------
     cell
-        Recurrent layers, one kind or several to compare; where it is left out all, or rnn if optimizers are compared.
+        Recurrent layers, one kind or several to compare; where it is left out all, or simple_rnn if optimizers are
+        compared.
     optimizer
         One, or several to compare.
     epochs
@@ -178,7 +179,7 @@ def stocks(
     from fastrnn.tutorials import stocks
 
     if not cell:
-        cell = ("all",) if len(optimizer) == 1 and optimizer[0] != "all" else ("rnn",)
+        cell = ("all",) if len(optimizer) == 1 and optimizer[0] != "all" else ("simple_rnn",)
     stocks.main(cell, optimizer, epochs=epochs, seed=seed, plot=plot, callbacks=[progress()])
 
 

@@ -12,11 +12,12 @@ _COLUMNS = 4
 """How many lines a row of a legend names."""
 
 
-def panels(rows: int, height: float = 3.2) -> tuple["Figure", list["Axes"]]:
-    """Make a figure of `rows` panels, each `height` inches high; save it with ``figure.savefig(path)``."""
-    figure = need("matplotlib.figure", "plot", "drawing").Figure(figsize=(9, rows * height), layout="constrained")
+def panels(rows: int, height: float = 3.2, smaller: int = 0) -> tuple["Figure", list["Axes"]]:
+    """Make a figure of `rows` panels, each `height` inches high, the first `smaller` of them two thirds of that."""
+    heights = [height * 2 / 3] * smaller + [height] * (rows - smaller)
+    figure = need("matplotlib.figure", "plot", "drawing").Figure(figsize=(9, sum(heights)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
-    return figure, list(figure.subplots(rows, 1, squeeze=False)[:, 0])
+    return figure, list(figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0])
 
 
 def finish(ax: "Axes", title: str, x: str, y: str) -> None:

@@ -18,7 +18,7 @@ References
 Shaikh (2019), Build a recurrent neural network from scratch in Python, Analytics Vidhya.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
+from fastrnn import checks
 from fastrnn.initializers import Uniform
 from fastrnn.tutorials.comparison import compare
-from fastrnn.tutorials.pictures import finish, panels
+from fastrnn.tutorials.pictures import count_epochs, finish, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,6 +70,10 @@ def at_positions(windows: Windows) -> Windows:
     return windows._replace(x=windows.x * positions, x_val=windows.x_val * positions)
 
 
+Tell = Callable[[int, float, float], None]
+"""What hears of the epoch about to begin, from 1, and the errors `Outcome.loss` and `Outcome.val_loss` before it."""
+
+
 class Outcome(NamedTuple):
     """A trained model, its errors and what it predicts for the validation windows.
 
@@ -104,25 +109,30 @@ def measure(trainer: fr.Trainer, windows: Windows) -> tuple[float, float]:
     return trainer.evaluate(x, y)["loss"] * len(x) / 2, trainer.evaluate(x_val, y_val)["loss"] * len(x_val) / 2
 
 
-def recipe(windows: Windows, epochs: int = 25, seed: int = 0, callbacks: Sequence[Any] = ()) -> Outcome:
-    """Train by the published recipe."""
+def recipe(windows: Windows, epochs: int = 25, seed: int = 0, tell: Tell | None = None) -> Outcome:
+    """Train by the published recipe; `tell` is given the errors before each epoch's updates, as they are found."""
     trainer = make_trainer(windows.x.shape[2], seed)
-    return _train(trainer, windows, epochs, callbacks, batch_size=1, shuffle=False)
+    return _train(trainer, windows, epochs, tell, batch_size=1, shuffle=False)
 
 
-def learn(windows: Windows, epochs: int = 200, seed: int = 0, callbacks: Sequence[Any] = ()) -> Outcome:
-    """Train by a recipe that learns the sine."""
+def learn(windows: Windows, epochs: int = 200, seed: int = 0, tell: Tell | None = None) -> Outcome:
+    """Train by a recipe that learns the sine; `tell` as in `recipe`."""
     model = fr.Sequential([fr.SimpleRNN(20), fr.Dense(1)], seed=seed)
     trainer = fr.Trainer(model, loss="mse", optimizer=fr.Adam(1e-3), seed=seed)
-    return _train(trainer, windows, epochs, callbacks, batch_size=10)
+    return _train(trainer, windows, epochs, tell, batch_size=10)
 
 
-def _train(trainer: fr.Trainer, windows: Windows, epochs: int, callbacks: Sequence[Any], **options: Any) -> Outcome:
+def _train(trainer: fr.Trainer, windows: Windows, epochs: int, tell: Tell | None, **options: Any) -> Outcome:
     x, y, x_val, y_val = windows
-    errors = [measure(trainer, windows)]
-    trainer.fit(
-        x, y, epochs, callbacks=[lambda *_: errors.append(measure(trainer, windows)), *callbacks], verbose=0, **options
-    )
+    errors: list[tuple[float, float]] = []
+
+    def note(*_: Any) -> None:
+        errors.append(measure(trainer, windows))
+        if tell is not None:
+            tell(len(errors), *errors[-1])
+
+    note()
+    trainer.fit(x, y, epochs, callbacks=[note], verbose=0, **options)
     loss, val_loss = map(list, zip(*errors, strict=True))
     prediction = trainer.model.predict(x_val)
     return Outcome(trainer.model, loss, val_loss, rmse(prediction, y_val), prediction)
@@ -134,8 +144,10 @@ def rmse(prediction: Array | float, y: Array) -> float:
 
 
 def draw(windows: Windows, faithful: Outcome, plain: Outcome, learned: Outcome) -> "Figure":
-    """Draw prediction against truth on the validation windows, and the recipe's errors epoch by epoch."""
-    figure, (upper, lower) = panels(2)
+    """Draw the wave's beginning, prediction against truth on the validation windows, and the recipe's errors."""
+    figure, (wave, upper, lower) = panels(3)
+    wave.plot(windows.x[0, :, 0], color="#222222", label="sin(n)")
+    finish(wave, "The wave's first 50 values: what the first window reads", "n", "sin(n)")
     time = np.arange(150, 200)
     upper.plot(time, windows.y_val[:, 0], color="#222222", label="truth")
     upper.plot(time, faithful.prediction[:, 0], color="#9a9a9a", label=f"published recipe, RMSE {faithful.rmse:.2g}")
@@ -145,35 +157,47 @@ def draw(windows: Windows, faithful: Outcome, plain: Outcome, learned: Outcome) 
         lower.plot(np.arange(1, len(outcome.loss)), outcome.loss[:-1], color=color, label=name)
     lower.plot(list(PUBLISHED), [loss for loss, _ in PUBLISHED.values()], "x", color="#222222", label="published")
     lower.set_yscale("log")
+    count_epochs(lower)
     finish(lower, "The published recipe: half the squared error on the training windows", "before epoch", "sum")
     return figure
 
 
-def main(epochs: int = 25, seed: int = 0, plot: str | Path | None = None, callbacks: Sequence[Any] = ()) -> None:
-    """Train all three, print their figures beside the published ones, and write the picture if `plot` is a path."""
+def main(epochs: int = 25, seed: int = 0, plot: str | Path | None = None) -> None:
+    """Train all three, print the errors before every epoch beside the published ones; write the picture if asked."""
+    checks.positive_int("epochs", epochs)
+    checks.seed(seed)
     windows = make_windows()
-    faithful = recipe(at_positions(windows), epochs, seed, callbacks)
-    plain = recipe(windows, epochs, seed, callbacks)
-    learned = learn(windows, seed=seed, callbacks=callbacks)
-    rows: list[tuple[str | float, ...]] = []
-    for n, published in PUBLISHED.items():
-        if n <= epochs:
-            here = [errors[n - 1] for errors in (faithful.loss, faithful.val_loss, plain.loss, plain.val_loss)]
-            rows.append((f"before epoch {n}", *here, *published))
-    print("The published recipe: half the squared error, summed over 100 training and 50 validation windows")
+    print("Half the squared error, summed over 100 training and over 50 validation windows, before each epoch.")
+    print("published: what the author's program printed, from random weights of its own. At first the error is 125000,")
     print(
-        "(at first 125000 ± 14000 over seeds, half of that in validation; the recipe ends at the mean of the targets,"
+        "give or take 14000 over seeds, and half of that in validation; the recipe ends at the mean of the targets, the"
     )
-    print("the published program, whose steps do not follow the gradient, below it)\n")
-    print(compare(rows, ["", "one-hot", "validation", "one feature", "validation", "published", "validation"]))
+    print("published program, whose steps do not follow the gradient, below it.")
+    ways = "published recipe, one-hot positions", "published recipe, one feature", "20 tanh units, Adam"
+    faithful = recipe(at_positions(windows), epochs, seed, _table(ways[0], epochs, PUBLISHED))
+    plain = recipe(windows, epochs, seed, _table(ways[1], epochs, PUBLISHED))
+    learned = learn(windows, 200, seed, _table(ways[2], 200, {}, every=20))
     print("\nRoot of the mean squared error on the validation windows\n")
-    ways = [
-        ("always 0", rmse(0.0, windows.y_val)),
-        ("published recipe, one-hot", faithful.rmse),
-        ("published recipe, one feature", plain.rmse),
-        ("20 tanh units, Adam", learned.rmse),
-    ]
-    print(compare(ways, ["", "here"]))
+    rows = [("always 0", rmse(0.0, windows.y_val))]
+    rows += [(way, outcome.rmse) for way, outcome in zip(ways, (faithful, plain, learned), strict=True)]
+    print(compare(rows, ["", "here"]))
     if plot is not None:
         draw(windows, faithful, plain, learned).savefig(plot, dpi=150)
         print(f"\nplot: {plot}")
+
+
+def _table(name: str, epochs: int, published: Mapping[int, tuple[float, float]], every: int = 1) -> Tell:
+    """Print a line of errors before each epoch, or `every` so many, and at the end; those published beside them."""
+    heads = ["loss", "validation"] + ["published", "validation"] * bool(published)
+    print(f"\n{name}\nepoch" + "".join(f"{head:>12}" for head in heads))
+
+    def tell(epoch: int, *errors: float) -> None:
+        if (epoch - 1) % every == 0 or epoch > epochs:
+            cells = (f"{_shown(error):>12}" for error in (*errors, *published.get(epoch, ())))
+            print(f"{'end' if epoch > epochs else epoch:>5}" + "".join(cells), flush=True)
+
+    return tell
+
+
+def _shown(error: float) -> str:
+    return f"{error:.1f}" if error >= 100 else f"{error:.2f}" if error >= 1 else f"{error:.5f}"

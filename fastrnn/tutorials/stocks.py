@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 WINDOW = 60
-CELLS = {"rnn": fr.SimpleRNN, "gru": fr.GRU, "lstm": fr.LSTM}
+CELLS = {"simple_rnn": fr.SimpleRNN, "gru": fr.GRU, "lstm": fr.LSTM}
 OPTIMIZERS = {
     "sgd": fr.SGD(0.01),
     # Steps add up to ten times the rate; at 0.01 one of two seeds never recovered from the first ones.
@@ -97,7 +97,7 @@ def make_prices() -> Prices:
 
 
 def learn(
-    prices: Prices, cell: str = "rnn", optimizer: str = "adam", epochs: int = 50, seed: int = 0,
+    prices: Prices, cell: str = "simple_rnn", optimizer: str = "adam", epochs: int = 50, seed: int = 0,
     callbacks: Sequence[Any] = (),
 ) -> Outcome:  # fmt: skip
     """Train two layers of one of `CELLS` with one of `OPTIMIZERS`; what is held out is watched and chooses nothing."""
@@ -122,22 +122,23 @@ def errors(forecast: Array, truth: Array) -> tuple[float, float, float]:
 
 
 def draw(prices: Prices, outcomes: Mapping[str, Outcome]) -> "Figure":
-    """Draw the held-out prices and forecasts, their last 40 days large, and the loss curves."""
-    figure, (whole, end, losses) = panels(3)
-    days = prices.dates[prices.cut :]
-    for ax, part in ((whole, slice(None)), (end, slice(-40, None))):
-        ax.plot(days[part], prices.truth[part], color=_INK, label="truth")
-        ax.plot(days[part], prices.persistence[part], color=_GREY, linestyle=(0, (3, 2)), label="persistence")
-    for colour, (name, outcome) in zip(_COLOURS, outcomes.items(), strict=False):
-        for ax, part in ((whole, slice(None)), (end, slice(-40, None))):
-            ax.plot(days[part], outcome.forecast[part], color=colour, linewidth=1.2, label=name)
+    """Draw the held-out prices, a panel for each forecast of them, their last 40 days large, and the loss curves."""
+    figure, (*wholes, end, losses) = panels(len(outcomes) + 2, smaller=len(outcomes))
+    days, last = prices.dates[prices.cut :], slice(-40, None)
+    end.plot(days[last], prices.truth[last], color=_INK, label="truth")
+    end.plot(days[last], prices.persistence[last], color=_GREY, linestyle=(0, (3, 2)), label="persistence")
+    for colour, whole, (name, outcome) in zip(_COLOURS, wholes, outcomes.items(), strict=False):
+        whole.plot(days, prices.truth, color=_INK, linewidth=1.2, label="truth")
+        whole.plot(days, outcome.forecast, color=colour, linewidth=1.2, label="forecast")
+        show_dates(whole)
+        finish(whole, f"{name}: the held-out days, each from those before", "", "dollars")
+        end.plot(days[last], outcome.forecast[last], color=colour, linewidth=1.2, label=name)
         record = outcome.history.history
         epochs = np.arange(1, len(record["loss"]) + 1)
         losses.plot(epochs, record["loss"], color=colour, linestyle=":")
         losses.plot(epochs, record["val_loss"], color=colour, label=name)
-    for ax, title in ((whole, "GOOG, the held-out days, each forecast from those before"), (end, "The last 40 days")):
-        show_dates(ax)
-        finish(ax, title, "", "dollars")
+    show_dates(end)
+    finish(end, "GOOG, the last 40 days", "", "dollars")
     losses.set_yscale("log")
     count_epochs(losses)
     finish(losses, "Mean squared error of the scaled prices, held out; dotted: in training, with dropout", "epoch", "")
