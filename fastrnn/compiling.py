@@ -19,8 +19,6 @@ from fastrnn.kernels.vector import LANES_OF
 from fastrnn.team import available_threads
 
 _announced: set[str] = set()
-SLOW = 0.3
-"""Seconds that no function takes to be loaded: it is being compiled."""
 OFTEN = 10.0
 """Seconds between two lines on the way where they cannot be written over."""
 
@@ -35,14 +33,13 @@ def prepare(functions: Iterable[Compiled], dtype: str, kinds: Iterable[str], dri
         return
     with announced(dtype, kinds, len(needed) + 1) as tell_done:
         for done, function in enumerate(needed, 1):
-            function.code(dtype)
-            tell_done(done)
+            tell_done(done, not function.code(dtype).cache_hits)
         driver()
-        tell_done(len(needed) + 1)
+        tell_done(len(needed) + 1, False)
 
 
 @contextlib.contextmanager
-def announced(dtype: str, kinds: Iterable[str], total: int) -> Iterator[Callable[[int], None]]:
+def announced(dtype: str, kinds: Iterable[str], total: int) -> Iterator[Callable[[int, bool], None]]:
     """Say that kernels are being compiled, and give what tells how many of the ``total`` are done.
 
     Where this machine has none for ``dtype`` yet, that is said at once, and a second process, where there is a
@@ -65,7 +62,7 @@ class Notice:
 
     def __init__(self, dtype: str, total: int) -> None:
         self._dtype, self._total = dtype, total
-        self._start = self._last = self._told = time.perf_counter()
+        self._start = self._told = time.perf_counter()
         self._done, self._has_begun = 0, False
 
     def __enter__(self) -> None:
@@ -81,12 +78,12 @@ class Notice:
         self._has_begun = True
         tell(f"fastrnn: compiling {what} ...")
 
-    def tell(self, done: int) -> None:
-        """Say how many are done."""
+    def tell(self, done: int, is_new: bool) -> None:
+        """Say how many are done; of those that were loaded, nothing is said until one ``is_new``."""
         now = time.perf_counter()
-        if not self._has_begun and now - self._last > SLOW:
+        if is_new and not self._has_begun:
             self.begin(f"further {self._dtype} kernels")
-        self._done, self._last = done, now
+        self._done = done
         if self._has_begun and Console().is_live:
             tell(f"\r{self._figures(now)}", end="")
         elif self._has_begun and now - self._told > OFTEN:

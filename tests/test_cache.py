@@ -286,7 +286,7 @@ def test_the_first_compilation_says_what_it_does_and_for_how_long(
     monkeypatch.setattr(sys, "executable", executable)
     with compiling.announced("float32", ["simple_rnn"], 1) as done:
         zero_gradients_anew()
-        done(1)
+        done(1, False)
     assert re.fullmatch(
         r"fastrnn: compiling the float32 kernels for this processor \(.*\) \.\.\.\n"
         r"fastrnn: 1 of 1 kernels, \d+\.\d s, kept for later runs\n",
@@ -294,7 +294,7 @@ def test_the_first_compilation_says_what_it_does_and_for_how_long(
     )
     monkeypatch.setattr(compiling, "_announced", set())
     with compiling.announced("float32", ["simple_rnn"], 1) as done:
-        done(1)
+        done(1, False)
     assert capsys.readouterr().err == ""
 
 

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -47,10 +46,9 @@ def test_what_is_compiled_is_counted(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: live)
     notice = Notice("float32", 3)
     with notice:
-        notice.tell(1)  # was loaded
-        time.sleep(1.1 * compiling.SLOW)
-        notice.tell(2)
-        notice.tell(3)
+        notice.tell(1, False)
+        notice.tell(2, True)
+        notice.tell(3, False)
     notice.end()
     head, *lines = re.split(r"[\r\n]+", capsys.readouterr().err.rstrip())
     assert head == "fastrnn: compiling further float32 kernels ..."
@@ -63,7 +61,7 @@ def test_nothing_is_told_where_nothing_is_compiled(capsys: pytest.CaptureFixture
     notice = Notice("float32", 9)
     with notice:
         for done in range(9):
-            notice.tell(done)
+            notice.tell(done, False)
     notice.end()
     assert capsys.readouterr().err == ""
 
