@@ -211,4 +211,4 @@ def get(given: str | Initializer) -> Initializer:
 
 
 def _known(given: Any) -> str:
-    return f"an object such as Constant(0.1), or {choice(given, BY_NAME)}"
+    return f"{choice(given, BY_NAME)}, or an object such as Constant(0.1)"
