@@ -72,12 +72,16 @@ def infer_step(dates: Dates) -> Step | None:
     """Find the commonest step between `dates` (N,); None when fewer than four in five of the differences share it."""
     if len(dates) < 2:
         return None
+    step, share = commonest_step(dates)
+    return step if share >= _REGULAR and step.count > 0 else None
+
+
+def commonest_step(dates: Dates) -> tuple[Step, float]:
+    """Find the commonest step between `dates` (N,), and the share of the differences that it is."""
     unit = _unit(dates)
     steps, counts = np.unique(_steps(dates, unit), return_counts=True)
     best = int(np.argmax(counts))
-    if counts[best] < _REGULAR * counts.sum() or steps[best] < 1:
-        return None
-    return Step(int(steps[best]), unit)
+    return Step(int(steps[best]), unit), float(counts[best] / counts.sum())
 
 
 def find_gaps(dates: Dates, step: Step) -> list[Gap]:

@@ -54,21 +54,26 @@ def read_delimited(data: bytes, source: str) -> Delimited:
     separator = max(_SEPARATORS, key=lambda mark: _fit(text, mark))
     alone = not _fit(text, separator)[0]
     # One column needs no separator, and its commas may be decimal ones.
-    rows = list(_rows(text, ";" if alone else separator, source))
-    header = rows[0][1]
+    rows = _rows(text, ";" if alone else separator, source)
+    header = [name.strip() for name in next(rows)[1]]
     _check_header(header, source)
+    width, lines, table = len(header), [], []
     for line, row in rows:
-        cells = row[0].split(",") if alone and len(row) == 1 and not has_comma(row[0]) else row
-        if len(cells) > len(header):
-            raise ValueError(f"{source}, line {line} has {_too_many(cells, len(header), separator)}")
+        if alone and len(row) == 1 and "," in row[0] and not has_comma(row[0].strip()):
+            row = row[0].split(",")
+        if len(row) != width:
+            if len(row) > width:
+                raise ValueError(f"{source}, line {line} has {_too_many(row, width, separator)}")
+            row += [""] * (width - len(row))
+        lines.append(line)
+        table.append(row)
     # Files often end in blank lines; a blank line further up is a missing row, and is refused as one.
-    while len(rows) > 1 and not any(rows[-1][1]):
-        rows.pop()
-    if len(rows) == 1:
+    while table and not "".join(table[-1]).strip():
+        table.pop()
+    if not table:
         raise ValueError(f"{source} has a header but no rows; expected one row a time step")
-    cells_of = zip(*(row + [""] * (len(header) - len(row)) for _, row in rows[1:]), strict=True)
-    lines = np.array([line for line, _ in rows[1:]], np.int64)
-    return Delimited(dict(zip(header, map(list, cells_of), strict=True)), lines, alone or separator != ",")
+    columns = [list(map(str.strip, cells)) for cells in zip(*table, strict=True)]
+    return Delimited(dict(zip(header, columns, strict=True)), np.array(lines[: len(table)]), alone or separator != ",")
 
 
 def _decoded(data: bytes, source: str) -> str:
@@ -106,7 +111,7 @@ def _rows(text: str, separator: str, source: str) -> Iterator[tuple[int, list[st
             return
         except csv.Error as error:
             raise ValueError(f"{source}, line {line}: {_told(error)}") from None
-        yield line, [cell.strip() for cell in row]
+        yield line, row
         line = reader.line_num + 1
 
 
@@ -125,7 +130,7 @@ def _told(error: csv.Error) -> str:
 def _too_many(cells: list[str], expected: int, separator: str) -> str:
     """Say that a row is longer than the header, and why that may be."""
     told = f"{len(cells)} cells; expected {expected}, as in line 1"
-    if separator == "," and any(is_decimal_comma(",".join(pair)) for pair in pairwise(cells)):
+    if separator == "," and any(is_decimal_comma(",".join(pair).strip()) for pair in pairwise(cells)):
         told += ": write decimal points instead of decimal commas, or ; between the cells"
     return told
 

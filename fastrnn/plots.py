@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's blue and vermilion: told apart by every kind of colour vision, and in grey.
 _BLUE, _VERMILION, _INK, _GREY = "#0072b2", "#d55e00", "#222222", "#9a9a9a"
+_FIRST, _LAST = np.datetime64("0100"), np.datetime64("9900")
 
 
 @dataclass
@@ -160,7 +161,11 @@ class ForecastDisplay:
         self.ax_ = ax = _axes(ax)
         self.figure_ = ax.figure  # type: ignore[assignment]
         lines = self.held_out
-        time: Any = lines.rows if lines.dates is None else lines.dates.astype("datetime64[s]")
+        dates = lines.dates
+        # Matplotlib's calendar begins in the year 1 and ends in 9999, margins included.
+        if dates is not None and (dates[0] < _FIRST or dates[-1] > _LAST):
+            dates = None
+        time: Any = lines.rows if dates is None else dates.astype("datetime64[s]")
         errors = {score.name: f", RMSE {score.rmse:.4g}" for score in self.scores}
         forecaster = self.scores[0].name if self.scores else "forecast"
         few = "o" if len(time) == 1 else ""
@@ -186,14 +191,14 @@ class ForecastDisplay:
             marker=dot,
             label=f"{forecaster}{errors.get(forecaster, '')}",
         )
-        if lines.dates is None:
+        if dates is None:
             ax.locator_params(axis="x", integer=True, min_n_ticks=1)
             ax.set_xlabel("row")
         else:
-            dates = need("matplotlib.dates", "plot", "drawing")
-            locator = dates.AutoDateLocator()
+            ticks = need("matplotlib.dates", "plot", "drawing")
+            locator = ticks.AutoDateLocator()
             ax.xaxis.set_major_locator(locator)
-            ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+            ax.xaxis.set_major_formatter(ticks.ConciseDateFormatter(locator))
         ax.margins(x=0.01)
         ax.set_ylabel(in_picture(self.target), parse_math=False)
         _finish(ax)

@@ -131,7 +131,7 @@ class Report:
                 "rows are taken as they stand, a step each"
             )
         if self.gaps:
-            lines.append(f"gaps: {self.gaps}; the others are taken as they stand, a step each")
+            lines.append(f"gaps: {self.gaps}; the rows are taken as they stand, a step each")
         if self.kept == 0:
             lines.append("no epoch beat persistence on the validation rows: the model is the persistence forecast")
         elif self.learned < self.rows:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastrnn.checks import unmasked
 from fastrnn.clock import find_clock, numeric_columns, place
-from fastrnn.dates import Step, find_gaps, infer_step, missing_rows, tell_gaps, with_missing_rows
+from fastrnn.dates import Step, commonest_step, find_gaps, infer_step, missing_rows, tell_gaps, with_missing_rows
 from fastrnn.moments import Dates
 from fastrnn.names import listed, short, shown
 from fastrnn.numerals import fault, has_comma, number
@@ -33,8 +33,8 @@ class Series:
     mended
         Cells filled, rows added or rows dropped because something was missing.
     gaps
-        Rows that the step of the dates leads to and that are missing still: how many, and where; "" where there are
-        none.
+        Rows that the step of the dates leads to and that are missing still: how many, and where; or that there is no
+        steady step; "" where no row is missing.
     """
 
     values: NDArray[np.float64]
@@ -153,8 +153,12 @@ class Table:
 
     def _gaps(self, rows: NDArray[np.int64], step: Step | None, missing: str) -> str:
         """Tell where the step of the dates leads to rows that are not among `rows`; raise where that is too far."""
-        if self.dates is None or step is None:
+        if self.dates is None or len(self.dates) < 2:
             return ""
+        if step is None:
+            usual, share = commonest_step(self.dates)
+            told = usual if usual.count else "less than a second"
+            return f"no steady step between the dates: {told} between {100 * share:.0f} % of the rows, others elsewhere"
         dates = self.dates[rows]
         gaps = find_gaps(dates, step)
         told = tell_gaps(dates, gaps, lambda row: place(self.lines, int(rows[row])))

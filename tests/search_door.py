@@ -256,7 +256,11 @@ def in_this_process(drawn: Command, draw: random.Random, before: dict[str, Any])
 
 
 def in_a_process(drawn: Command, before: dict[str, Any]) -> str:
-    arguments = [argument[:100_000].replace("\0", "") for argument in drawn.arguments]
+    # What no shell could hand over: long arguments, zeros, and halves of characters that stand for no byte.
+    arguments = [
+        argument[:100_000].replace("\0", "").encode("utf-8", "surrogateescape" if "\udcff" in argument else "replace")
+        for argument in drawn.arguments
+    ]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
         [sys.executable, "-m", "fastrnn", *arguments],

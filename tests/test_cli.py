@@ -181,7 +181,7 @@ def test_gaps_among_the_newest_rows_are_told(capsys):
     Path("data.csv").write_text("\n".join(["day,a", *rows]))
     assert main(["train", "data.csv", *SMALL]) == 0
     told = "gaps: 2 rows are missing in 2 places: 1 before 2024-01-22 (line 22), 1 before 2024-02-28 (line 58)"
-    assert f"{told}; --missing previous adds them; the others are taken as they stand" in capsys.readouterr().out
+    assert f"{told}; --missing previous adds them; the rows are taken as they stand" in capsys.readouterr().out
     assert main(["predict", "model.safetensors", "data.csv"]) == 0
     printed = capsys.readouterr()
     assert printed.err == "fastrnn: among the newest rows 1 row is missing in 1 place: 1 before 2024-02-28\n"

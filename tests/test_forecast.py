@@ -410,7 +410,7 @@ def test_gaps_are_told_and_mended():
     forecaster = Forecaster(**SMALL)
     report = forecaster.fit(frame)
     assert report.gaps.startswith("18 rows are missing in ")
-    assert f"gaps: {report.gaps}; the others are taken as they stand" in str(report)
+    assert f"gaps: {report.gaps}; the rows are taken as they stand" in str(report)
     assert report.rows == len(days) - 18
     mended = Forecaster(**SMALL, missing="previous").fit(frame)
     assert (mended.rows, mended.mended, mended.gaps, mended.period) == (len(days), 18, "", 7)

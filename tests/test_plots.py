@@ -173,6 +173,38 @@ def test_forecast_display(dated, rows):
     assert not legend_covers_data(ax)
 
 
+@pytest.mark.parametrize("start", ["0001", "9985"])
+def test_years_that_no_calendar_can_show_are_rows(tmp_path, start):
+    drawn = report()
+    dates = np.datetime64(start) + np.arange(40) % 14
+    held_out = dataclasses.replace(drawn.held_out, dates=np.sort(dates))
+    assert ForecastDisplay(held_out).plot().ax_.get_xlabel() == "row"
+    save_report(dataclasses.replace(drawn, held_out=held_out), tmp_path / "fit.png")
+
+
+@pytest.mark.parametrize("name", ["price ($) / $x", "\x1b[31mred", "温度", "_hidden", "a\nb", "x" * 5000])
+def test_any_name_can_be_drawn(tmp_path, name):
+    path = tmp_path / "fit.svg"
+    save_report(dataclasses.replace(report(), target=name), path)
+    drawn = path.read_text(encoding="utf-8")
+    assert "\x1b" not in drawn
+    assert drawn.endswith("</svg>\n")
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "fit.png"
+    path.write_bytes(b"before")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_report(report(), path)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_files_by_ending(tmp_path, ending, start):
     path = tmp_path / f"fit.{ending}"
@@ -181,7 +213,7 @@ def test_files_by_ending(tmp_path, ending, start):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("name", ["fit", "fit.csv", ".png"])
+@pytest.mark.parametrize("name", ["fit", "fit.csv", "fit.pgf", ".png"])
 def test_unknown_endings_are_refused(tmp_path, name):
     path = tmp_path / name
     with pytest.raises(ValueError, match="expected the ending of a picture: png, svg, pdf, jpg"):
@@ -215,6 +247,7 @@ def test_report_reads_well():
         "persistence                   0.3         0.2               1.000",
         "seasonal naive                0.5         0.4               1.667",
         "season: 19 rows, from the training rows' autocorrelation",
+        "learned from the first 100 of 140 rows; refit=True lets it learn from all",
     ]
     changed = dataclasses.replace(report(dated=False), period=None, mended=3, horizon=2)
     assert "140 rows, 3 missing mended; no dates recognised" in str(changed)

@@ -385,7 +385,10 @@ def test_gaps(write, dates, row, missing, message):
             np.array(["2020-01-01T09", *(f"2020-01-01T{hour}" for hour in range(10, 15)), "2020-01-04T09"], "M8[s]"),
             "66 rows are missing in 1 place: 66 before 2020-01-04T09:00:00 (row 6)",
         ),
-        (np.array(["2020-01-01", "2020-01-03", "2020-09-09"], "M8[D]"), ""),
+        (
+            np.delete(np.arange("2020-01-01", "2020-06-01", dtype="M8[D]"), range(0, 150, 4)),
+            "no steady step between the dates: 1 day between 67 % of the rows, others elsewhere",
+        ),
         (np.array(["2020"], "M8[Y]"), ""),
         (np.arange("2020-01-01", "2020-06-01", 7, dtype="M8[D]"), ""),
     ],
