@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 from fastrnn.cli.flags import cells
 from fastrnn.cli.outputs import check_outputs, check_plot
 from fastrnn.cli.progress import progress
+from fastrnn.files import check_writable
 
 app = App(name="run", help="Reproduce a tutorial from beginning to end, its figures beside the published ones.")
 
@@ -106,7 +107,7 @@ def addition(*, steps: int = 10_000, seed: int = 0, plot: Path | None = None) ->
 @app.command
 def letters(
     *,
-    variant: Literal["a", "b", "c", "d"] = "a",
+    variant: tuple[Literal["a", "b", "c", "d", "all"], ...] = ("all",),
     questions: Annotated[tuple[str, ...], Parameter(name="--input")] = (),
     epochs: int = 100,
     seed: int = 0,
@@ -118,15 +119,15 @@ def letters(
 
     A small network with softmax reads one letter or four and names the next; after the last letter comes the first.
     The epoch of the lowest loss is kept in a checkpoint, from which the next run goes on; the published outcome is an
-    accuracy of 1. Then letters are asked for, and answered as in abcd->e.
+    accuracy of 1. Then it is asked how many tests there are to be, and letters are answered as in abcd->e.
 
     Parameters
     ----------
     variant
         a: one letter of abcde, one-hot; b: four, one-hot; c: one, through Embedding(5, 2); d: four of all 26, through
-        Embedding(26, 2).
+        Embedding(26, 2). One, several, or all where it is left out.
     questions
-        Letters to answer, instead of asking for them.
+        Letters to answer, instead of asking for them, by each variant that reads as many.
     epochs
         Epochs of training, each one update; beside those of the checkpoint.
     seed
@@ -138,12 +139,13 @@ def letters(
     plot
         Picture to write: loss and accuracy (.png, .svg, .pdf).
     """
-    checkpoint = checkpoint or Path(f"letters-{variant}.ckpt")
-    parameters = parameters or Path(f"letters-{variant}.txt")
-    check_outputs(checkpoint, parameters, plot)
+    for name in "abcd" if "all" in variant else variant:
+        kept = checkpoint or Path(f"letters-{name}.ckpt")
+        check_outputs(kept, parameters or Path(f"letters-{name}.txt"), plot)
+        check_writable(kept)
     from fastrnn.tutorials import letters
 
-    letters.main(variant, questions, epochs, seed, checkpoint, parameters, plot, callbacks=[progress()])
+    letters.main(variant, questions, epochs, seed, checkpoint, parameters, plot)
 
 
 @app.command

@@ -6,7 +6,7 @@ every variant within 100 epochs. Of seeds 0 to 19, all reach it by then in varia
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
+from fastrnn import checks
+from fastrnn.tutorials.choosing import choose
 from fastrnn.tutorials.comparison import compare
-from fastrnn.tutorials.pictures import panels
-from fastrnn.tutorials.telling import Say
+from fastrnn.tutorials.pictures import count_epochs, finish, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Ids = NDArray[np.int64]
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 
 class Variant(NamedTuple):
@@ -120,12 +123,11 @@ def encode(variant: str, letters: str) -> Ids:
         Another number of letters, or one that is not in the alphabet.
     """
     alphabet, seen, *_ = VARIANTS[variant]
-    expected = f"expected {seen} {'letter' if seen == 1 else 'letters'} of {alphabet}"
     unknown = [letter for letter in letters.lower() if letter not in alphabet]
     if unknown:
-        raise ValueError(f"{letters!r} holds {unknown[0]!r}; {expected}")
+        raise ValueError(f"{letters!r} holds {unknown[0]!r}; expected {_expected(variant)}")
     if len(letters) != seen:
-        raise ValueError(f"{letters!r} is {len(letters)} long; {expected}")
+        raise ValueError(f"{letters!r} is {len(letters)} long; expected {_expected(variant)}")
     return np.array([[alphabet.index(letter) for letter in letters.lower()]])
 
 
@@ -137,21 +139,44 @@ def answer(model: fr.Sequential, variant: str, letters: str) -> str:
     return f"{letters}->{following}{'' if learned else '  (a guess: no stretch of the alphabet)'}"
 
 
-def ask(model: fr.Sequential, variant: str) -> None:
-    """Answer what is typed, until there is nothing more or an empty line."""
+def ask(model: fr.Sequential, variant: str) -> bool:
+    """Ask how many tests there are to be and answer what is typed; returns whether more may be asked after it.
+
+    An empty line ends the tests. What cannot be answered is said, and asked again.
+    """
     alphabet, seen, *_ = VARIANTS[variant]
-    while sys.stdin is not None:
+    left: int | None = None
+    while left != 0:
+        what = f"variant {variant}, how many tests?" if left is None else f"{seen} of {alphabet}:"
+        typed = _read(f"{what} (an empty line ends) ")
+        if not typed:
+            return typed is not None
         try:
-            letters = input(f"{seen} of {alphabet} (an empty line ends): ").strip()
-        except EOFError:
-            print()
-            return
-        if not letters:
-            return
-        try:
-            print(answer(model, variant, letters))
+            if left is None:
+                left = _count(typed)
+            else:
+                print(answer(model, variant, typed))
+                left -= 1
         except ValueError as error:
             print(error)
+    return True
+
+
+def _read(prompt: str) -> str | None:
+    """Return the line that is typed, None where there are no more."""
+    if sys.stdin is None or sys.stdin.closed:
+        return None
+    try:
+        return input(prompt).strip()
+    except EOFError:
+        print()
+        return None
+
+
+def _count(typed: str) -> int:
+    if not typed.isdecimal():
+        raise ValueError(f"{typed!r} is no number of tests; expected a whole number, such as 3")
+    return int(typed)
 
 
 def write_parameters(model: fr.Sequential, path: str | Path) -> None:
@@ -161,48 +186,100 @@ def write_parameters(model: fr.Sequential, path: str | Path) -> None:
     Path(path).write_text("\n".join(texts), encoding="utf-8")
 
 
-def draw(trainer: fr.Trainer, variant: str) -> "Figure":
-    """Draw loss and accuracy of all epochs, those before a checkpoint too."""
-    figure, axes = panels(2, height=2.8)
-    trainer.history.plot(axes)
-    axes[0].set_title(f"letters, variant {variant}", loc="left", pad=28, fontweight="bold")
+def draw(trainers: Mapping[str, fr.Trainer]) -> "Figure":
+    """Draw loss and accuracy of all epochs, those before a checkpoint too, a line for each variant."""
+    figure, axes = panels(2)
+    for ax, name in zip(axes, ("loss", "accuracy"), strict=True):
+        for colour, (variant, trainer) in zip(_COLOURS, trainers.items(), strict=False):
+            values = trainer.history.history[name]
+            ax.plot(range(1, len(values) + 1), values, color=colour, label=f"variant {variant}")
+        count_epochs(ax)
+        finish(ax, {"loss": "Cross-entropy, nats", "accuracy": "Share of letters that are right"}[name], "epoch", name)
     return figure
 
 
+class Epochs(fr.Callback):
+    """Prints a line an epoch, counting on from the epochs of a checkpoint."""
+
+    def begin(self, trainer: fr.Trainer, epochs: int, samples: int) -> None:
+        self._done = len(trainer.history.epoch)
+        self._all = self._done + epochs
+
+    def epoch(self, epoch: int, figures: dict[str, float]) -> None:
+        told = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        print(f"epoch {self._done + epoch + 1}/{self._all}: {told}", flush=True)
+
+
 def main(
-    variant: str = "a", questions: Sequence[str] = (), epochs: int = 100, seed: int = 0,
+    variants: Sequence[str] = ("all",), questions: Sequence[str] = (), epochs: int = 100, seed: int = 0,
     checkpoint: str | Path | None = None, parameters: str | Path | None = None, plot: str | Path | None = None,
-    callbacks: Sequence[Any] = (),
 ) -> None:  # fmt: skip
-    """Train, from the checkpoint if there is one; print the accuracy, and answer questions or, without any, ask.
+    """Train each variant, from its checkpoint if there is one; print its accuracy, and answer questions or ask.
 
     Raises
     ------
     ValueError
-        A variant that is none of `VARIANTS`; what `encode` and `resume` refuse.
+        A variant that is none of `VARIANTS`; one file for several; a question that fits none of them; what `resume`
+        refuses.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f"variant={variant!r}; expected one of: {', '.join(VARIANTS)}")
-    for letters in questions:
-        encode(variant, letters)
-    checkpoint = checkpoint or f"letters-{variant}.ckpt"
-    parameters = parameters or f"letters-{variant}.txt"
-    resumed = Path(checkpoint).exists()
-    trainer = resume(variant, checkpoint) if resumed else start(variant, seed)
-    before = len(trainer.history.epoch)
-    origin = f"resumed from {checkpoint}, which has trained {before} epochs" if resumed else "begun anew"
-    model = learn(trainer, variant, epochs, checkpoint, [Say(f"variant {variant}, {origin}"), *callbacks])
-    write_parameters(model, parameters)
-    right, needed = accuracy(model, variant), epochs_needed(trainer)
-    losses = trainer.history.history["loss"]
-    print(compare([("accuracy", right, 1.0), ("epochs until 1.0", needed, "100 or less"), ("loss", min(losses), None)]))
-    print(f"checkpoint: {checkpoint}, of epoch {np.argmin(losses) + 1} of {len(losses)}\nparameters: {parameters}")
+    variants = choose("variant", variants, VARIANTS)
+    for name, path in (("checkpoint", checkpoint), ("parameters", parameters)):
+        if path is not None and len(variants) > 1:
+            raise ValueError(
+                f"{path} would be the {name} file of {len(variants)} variants; expected a single one, where it is named"
+            )
+    asked = {letters: [variant for variant in variants if _fits(variant, letters)] for letters in questions}
+    for letters, fitting in asked.items():
+        if not fitting:
+            if len(variants) == 1:
+                encode(variants[0], letters)
+            raise ValueError(f"{letters!r} fits no variant; expected {', or '.join(map(_expected, variants))}")
+    checks.positive_int("epochs", epochs)
+    checks.seed(seed)
+    checkpoints = {variant: Path(checkpoint or f"letters-{variant}.ckpt") for variant in variants}
+    resumed = {variant: resume(variant, path) for variant, path in checkpoints.items() if path.exists()}
+    trainers = {variant: resumed.get(variant) or start(variant, seed) for variant in variants}
+    asking = not questions
+    print("published: the author's outcome, all letters right within 100 epochs in every variant\n")
+    for variant, trainer in trainers.items():
+        path, before = checkpoints[variant], len(trainer.history.epoch)
+        origin = f"resumed from {path}, which has trained {before} epochs" if variant in resumed else "begun anew"
+        alphabet, seen, *_ = VARIANTS[variant]
+        print(f"variant {variant}: {seen} of {alphabet} to the next; {origin}\n")
+        trainer.model.summary()
+        print()
+        model = learn(trainer, variant, epochs, path, [Epochs()])
+        _tell(trainer, variant, model, path, Path(parameters or f"letters-{variant}.txt"))
+        for letters in questions:
+            if variant in asked[letters]:
+                print(answer(model, variant, letters))
+        asking = asking and ask(model, variant)
+        print()
     if plot is not None:
-        draw(trainer, variant).savefig(plot, dpi=150)
+        draw(trainers).savefig(plot, dpi=150)
         print(f"plot: {plot}")
+
+
+def _fits(variant: str, letters: str) -> bool:
+    alphabet, seen, *_ = VARIANTS[variant]
+    return len(letters) == seen and all(letter in alphabet for letter in letters.lower())
+
+
+def _expected(variant: str) -> str:
+    alphabet, seen, *_ = VARIANTS[variant]
+    return f"{seen} {'letter' if seen == 1 else 'letters'} of {alphabet}"
+
+
+def _tell(trainer: fr.Trainer, variant: str, model: fr.Sequential, checkpoint: Path, parameters: Path) -> None:
+    """Write the parameters, and print what the epochs came to."""
+    write_parameters(model, parameters)
+    right, needed, losses = accuracy(model, variant), epochs_needed(trainer), trainer.history.history["loss"]
+    rows: list[tuple[str, float | None, str | float | None]] = [
+        ("accuracy", right, 1.0),
+        ("epochs until 1.0", needed, "100 or less"),
+        ("loss", min(losses), None),
+    ]
+    print(f"\n{compare(rows)}\ncheckpoint: {checkpoint}, of epoch {np.argmin(losses) + 1} of {len(losses)}")
+    print(f"parameters: {parameters}")
     if right < 1:
         print("not all letters are right yet: run this again, and it goes on from the checkpoint")
-    for letters in questions:
-        print(answer(model, variant, letters))
-    if not questions:
-        ask(model, variant)

@@ -168,11 +168,9 @@ def main(epochs: int = 25, seed: int = 0, plot: str | Path | None = None) -> Non
     checks.seed(seed)
     windows = make_windows()
     print("Half the squared error, summed over 100 training and over 50 validation windows, before each epoch.")
-    print("published: what the author's program printed, from random weights of its own. At first the error is 125000,")
-    print(
-        "give or take 14000 over seeds, and half of that in validation; the recipe ends at the mean of the targets, the"
-    )
-    print("published program, whose steps do not follow the gradient, below it.")
+    print("published: what the author's program printed, from random weights of its own. At first the error is near")
+    print("125000, 14000 more or less over seeds, and half of that in validation; the recipe ends at the mean of the")
+    print("targets, the published program, whose steps do not follow the gradient, below it.")
     ways = "published recipe, one-hot positions", "published recipe, one feature", "20 tanh units, Adam"
     faithful = recipe(at_positions(windows), epochs, seed, _table(ways[0], epochs, PUBLISHED))
     plain = recipe(windows, epochs, seed, _table(ways[1], epochs, PUBLISHED))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import fastrnn as fr
 from fastrnn import datasets
+from fastrnn.tutorials.choosing import choose
 from fastrnn.tutorials.comparison import compare
 from fastrnn.tutorials.pictures import count_epochs, finish, panels, show_dates
 from fastrnn.tutorials.telling import Say
@@ -156,7 +157,7 @@ def main(
     ValueError
         A name that is neither "all" nor one of `CELLS` or `OPTIMIZERS`; several of both.
     """
-    cells, optimizers = _known("cell", cells, CELLS), _known("optimizer", optimizers, OPTIMIZERS)
+    cells, optimizers = choose("cell", cells, CELLS), choose("optimizer", optimizers, OPTIMIZERS)
     if len(cells) > 1 and len(optimizers) > 1:
         raise ValueError(
             f"{len(cells)} cells with {len(optimizers)} optimizers; expected one cell to compare optimizers with, or "
@@ -170,14 +171,6 @@ def main(
     if plot is not None:
         draw(prices, outcomes).savefig(plot, dpi=150)
         print(f"plot: {plot}")
-
-
-def _known(what: str, names: Sequence[str], known: Mapping[str, Any]) -> list[str]:
-    """Return the names, each once, "all" as all of `known`."""
-    for name in names:
-        if name not in known and name != "all":
-            raise ValueError(f"{what}={name!r}; expected one of: {', '.join(known)}, all")
-    return [name for name in known if name in names or "all" in names]
 
 
 def _tell(prices: Prices, outcomes: Mapping[str, Outcome], epochs: int) -> None:
