@@ -107,6 +107,10 @@ class ProgressBar(Lines):
         super().__init__(file, checks.positive_int("most", most))
         self._bar: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy gets: all but the bar, which is the fit's."""
+        return self.__dict__ | {"_bar": None}
+
     def begin(self, trainer: Trainer, epochs: int, samples: int) -> None:
         from tqdm import tqdm
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from fastrnn.console import Console, tell
 from fastrnn.kernels import cache
-from fastrnn.kernels.operation import Compiled
+from fastrnn.kernels.operation import Compiled, check_compiles
+from fastrnn.kernels.store import locked
 from fastrnn.kernels.target import TARGET
+from fastrnn.kernels.undisturbed import Undisturbed
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.team import available_threads
 
@@ -45,13 +47,18 @@ def announced(dtype: str, kinds: Iterable[str], total: int) -> Iterator[Callable
     Where this machine has none for ``dtype`` yet, that is said at once, and a second process, where there is a
     processor for it, compiles a part of them for recurrent layers of ``kinds``; else as soon as one is compiled.
     """
+    check_compiles()
     is_first = dtype not in _announced and not cache.is_compiled(dtype)
     notice = Notice(dtype, total)
     with notice, _second_process(dtype, kinds) if is_first else contextlib.nullcontext():
         if is_first:
             _announced.add(dtype)
             notice.begin(f"the {dtype} kernels for this processor ({TARGET.cpu})")
-        yield notice.tell
+        try:
+            yield notice.tell
+        except BaseException:
+            _announced.discard(dtype)
+            raise
     if is_first:
         cache.complete(dtype)
     notice.end()
@@ -93,7 +100,7 @@ class Notice:
     def end(self) -> None:
         """Say how long it took, if anything was compiled."""
         if self._has_begun:
-            kept = "kept for later runs" if cache.FOLDER else "not kept: there is no folder to write to"
+            kept = "kept for later runs" if cache.FOLDER else f"not kept: {cache.WHY}"
             tell(f"{chr(13) * Console().is_live}{self._figures(time.perf_counter())}, {kept}")
 
     def _figures(self, now: float) -> str:
@@ -102,24 +109,32 @@ class Notice:
 
 @contextlib.contextmanager
 def _second_process(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
-    """Run :mod:`fastrnn.kernels.ahead` meanwhile; without it this process compiles everything itself."""
+    """Run :mod:`fastrnn.kernels.ahead` meanwhile, unless another process does; without it, compile everything here."""
     if cache.FOLDER is None or available_threads() < 2 or not sys.executable or getattr(sys, "frozen", False):
         yield
         return
+    with contextlib.ExitStack() as stack:
+        if stack.enter_context(locked(cache.FOLDER / f"{dtype}.lock", patience=0)):
+            stack.enter_context(_running_ahead(dtype, kinds))
+        yield
+
+
+@contextlib.contextmanager
+def _running_ahead(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
+    """Run it until the end."""
     root = str(Path(__file__).parents[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *filter(os.path.isabs, sys.path)])}
     command = [sys.executable, "-P", "-m", "fastrnn.kernels.ahead", dtype, *sorted(set(kinds))]
+    process, nothing = None, subprocess.DEVNULL
     try:
-        nothing = subprocess.DEVNULL
-        process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing, stderr=nothing)
-    except OSError:
-        yield
-        return
-    try:
+        with Undisturbed(), contextlib.suppress(OSError):
+            process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing, stderr=nothing)
         yield
     finally:
-        process.kill()
-        process.wait()
+        if process is not None:
+            with Undisturbed():
+                process.kill()
+                process.wait()
 
 
 def describe() -> dict[str, Any]:

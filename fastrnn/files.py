@@ -10,12 +10,13 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,9 +24,15 @@ from numpy.typing import NDArray
 
 from fastrnn.checks import brief
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT_VERSION = 1
 MAX_HEADER = 16 * 2**20  # bytes; a hostile file cannot make the reader parse more JSON than this
 _NO_DIGEST = "0" * 64
+_TEMPORARY = re.compile(r"\.fastrnn-[0-9a-f]{16}\.part")
 _HOSTILE = (KeyError, MemoryError, OverflowError, RecursionError, TypeError, ValueError)
 """What the two parsers raise, beside their own errors, for dtypes, sizes and depths that nobody writes in earnest."""
 
@@ -120,7 +127,7 @@ def atomic_write(path: FilePath, data: bytes) -> None:
     """Write a file so that at any moment, kills and power cuts included, its name holds the old contents or the new.
 
     A link is followed. The file's mode is kept; a new file's is what the umask leaves. A kill may leave a file named
-    ``.fastrnn-*.tmp`` in the folder, which can be deleted.
+    ``.fastrnn-*.part`` in the folder, which the next file that is written there removes; it can be deleted.
 
     Raises
     ------
@@ -128,26 +135,66 @@ def atomic_write(path: FilePath, data: bytes) -> None:
         The subclass that fits: no such folder, no permission, disk full, not a regular file. The old file stays.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".fastrnn-{secrets.token_hex(8)}.tmp")
     try:
         mode = _regular_mode(target)
-        # 0o666 less the umask, which the system applies here; reading the umask would change it for other threads.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            with open(descriptor, "wb") as file:
-                if mode is not None:
-                    temporary.chmod(mode)
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        _remove_leftovers(target.parent)
+        while not _write_beside(target, data, mode):
+            pass
     except OSError as error:
         text = f"{error.strerror or error}; nothing was written, and a file that was there is as it was"
         raise OSError(error.errno or errno.EIO, text, os.fspath(path)) from error
     _sync_folder(target.parent)
+
+
+def _write_beside(target: Path, data: bytes, mode: int | None) -> bool:
+    """Write a temporary file and put it in place; False if another process took it for a dead one's and removed it."""
+    temporary = os.path.join(target.parent, f".fastrnn-{secrets.token_hex(8)}.part")
+    try:
+        # The mode is 0o666 less the umask; reading the umask would change it for other threads.
+        with open(temporary, "xb") as file:
+            if not _hold(file):
+                return False
+            if mode is not None:
+                os.chmod(temporary, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl is not None:
+                os.replace(temporary, target)
+        if fcntl is None:  # Windows: a file that is open cannot be moved
+            os.replace(temporary, target)
+    except BaseException:
+        # One call of C code at once: no signal comes before it.
+        try:  # noqa: SIM105
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise
+    return True
+
+
+def _hold(file: BinaryIO) -> bool:
+    """Mark a new temporary file as a living process's, by a lock that ends with it; False if it is gone already."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+    return os.path.lexists(file.name)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of dead processes: those that nobody holds. Without such locks they stay."""
+    if fcntl is None:
+        return
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for path in [os.path.join(folder, name) for name in names if _TEMPORARY.fullmatch(name)]:
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                with open(path, "r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(path)
 
 
 def check_writable(path: FilePath) -> None:

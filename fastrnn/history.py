@@ -27,16 +27,37 @@ class History(Guarded):
     }
 
     def __init__(self, history: dict[str, list[float]] | None = None) -> None:
-        self.history: dict[str, list[float]] = {} if history is None else history
-        self.epoch = list(range(max(map(len, self.history.values()), default=0)))
+        self._lists: dict[str, list[float]] = {} if history is None else history
+        self._entered = max(map(len, self._lists.values()), default=0)
+        self._epochs = list(range(self._entered))
+        self._new: list[tuple[int, dict[str, float]]] = []
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The figures, by name."""
+        self._enter()
+        return self._lists
+
+    @property
+    def epoch(self) -> list[int]:
+        """The numbers of the epochs."""
+        self._enter()
+        return self._epochs
 
     def append(self, epoch: int, figures: dict[str, float]) -> None:
-        """Add the figures of an epoch."""
-        for name in figures:
-            self.history.setdefault(name, [math.nan] * len(self.epoch))
-        self.epoch.append(epoch)
-        for name, values in self.history.items():
-            values.append(figures.get(name, math.nan))
+        """Add the figures of an epoch: all of them or, if Ctrl-C comes before, none."""
+        self._new.append((epoch, figures))
+        self._enter()
+
+    def _enter(self) -> None:
+        """Enter new epochs into the lists, again from the first one if Ctrl-C came in between."""
+        for place, (epoch, figures) in enumerate(self._new, self._entered):
+            for name in figures:
+                self._lists.setdefault(name, [math.nan] * place)
+            for name, values in self._lists.items():
+                values[place:] = [figures.get(name, math.nan)]
+            self._epochs[place:] = [epoch]
+        self._entered, self._new = len(self._epochs), []
 
     def plot(self, axes: Any = None) -> list[Any]:
         """Draw the curves with matplotlib: the loss in one panel, each metric in another.

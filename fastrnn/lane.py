@@ -49,13 +49,13 @@ class Lane:
             np.copyto(self._x, x)
             if not checks.has_finite_square(self._numbers):
                 return None
-            with Team(plan.threads) as team:
-                if self._is_ready and plan.data is self._data:
-                    plan.repeat(team)
-                else:
-                    self._is_ready = False
-                    plan.read(self._data)
-                    plan.run(team, 0, 1)
-                    self._is_ready = True
+            team = Team(plan.threads)
+            if self._is_ready and plan.data is self._data:
+                plan.repeat(team)
+            else:
+                self._is_ready = False
+                plan.read(self._data)
+                plan.run(team, 0, 1)
+                self._is_ready = True
             assert plan.output is not None
             return plan.output.copy()

@@ -5,6 +5,7 @@ Legend: ``B`` rows, ``T`` steps, or those of a segment where only a segment's st
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -86,7 +87,8 @@ class Lowering:
     def __init__(
         self, plan: Plan, rows: int, workspace: Workspace, inputs: Array, lengths: Array, gradients: Array
     ) -> None:
-        self.plan, self.rows, self.workspace, self.lengths = plan, rows, workspace, lengths
+        self.plan: Plan = weakref.proxy(plan)
+        self.rows, self.workspace, self.lengths = rows, workspace, lengths
         self.lanes = LANES_OF[plan.network.dtype]
         network, training = plan.network, plan.training
         self.trains = training is not None

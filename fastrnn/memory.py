@@ -70,7 +70,7 @@ class Workspace:
 
 def address(array: NDArray[Any] | None) -> int:
     """Return the address of the first element, or 0 for None."""
-    # Not by __array_interface__, which describes all fields of a record first: 200 us.
+    # Not by __array_interface__, which describes all fields of a record first: 200 us, and a Ctrl-C is swallowed.
     return 0 if array is None else array.ctypes.data
 
 

@@ -14,7 +14,7 @@ from fastrnn import checks
 from fastrnn.attributes import FixedList, Guarded
 from fastrnn.lane import LANE_BYTES, Lane
 from fastrnn.layers import AnyLayer, Layer
-from fastrnn.locks import Lock
+from fastrnn.locks import new_lock
 from fastrnn.losses import Columns
 from fastrnn.network import Network, cells_of, check_stack, output_form, vocabulary_of
 from fastrnn.plan import Data, Plan, Training
@@ -112,7 +112,7 @@ class Sequential(Guarded):
         self.state_sizes: list[tuple[int, ...]] = FixedList([cell.state_sizes for cell in cells], _SETTLED)
         self.reads_backwards = any(cell.reads_backwards for cell in cells)
         self._vocabulary = vocabulary_of(self.layers)
-        self._lock = Lock()
+        self._lock = new_lock()
         self._network: Network | None = None
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lane: Lane | None = None
@@ -198,11 +198,10 @@ class Sequential(Guarded):
         checked = []
         for (name, view), value in zip(views.items(), weights, strict=True):
             checked.append(checks.weights(name, value, view.shape, self.dtype))
-        try:
-            for view, array in zip(views.values(), checked, strict=True):
-                view[...] = array
-        finally:
-            self.network.weights_changed()
+        flat = np.zeros_like(self.network.flat)
+        for view, array in zip(self.network.named(flat).values(), checked, strict=True):
+            view[...] = array
+        self.network.write(flat)
 
     def count_params(self) -> int:
         """Return the number of parameters."""
@@ -273,8 +272,7 @@ class Sequential(Guarded):
         with plan.lock:
             try:
                 plan.read(data, wants_states=return_state)
-                with Team(count) as team:
-                    plan.run(team, 0, plan.batches)
+                plan.run(Team(count), 0, plan.batches)
                 output, states = plan.output, plan.final_states
             finally:
                 plan.release()
@@ -359,8 +357,7 @@ class Sequential(Guarded):
         network = self.network
         plan = Plan(network, samples, steps, columns=(loss,), training=training)
         plan.read(data)
-        with Team(1) as team:
-            plan.run(team, 0, 1)
+        plan.run(Team(1), 0, 1)
         gradients: dict[str, Any] = {name: view.copy() for name, view in network.named(plan.gradients).items()}
         if plan.lowered[0].input_gradient is not None:
             wide = plan.lowered[0].input_gradient.reshape(steps, samples, -1)

@@ -60,6 +60,10 @@ class Monitor(Guarded, Callback):
         self._watched, self._wants_most = self.monitor, self.mode == "max"
         self._best = -math.inf if self._wants_most else math.inf
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy gets: all but the trainer of the fit, in which it takes no part."""
+        return {name: value for name, value in self.__dict__.items() if name != "_trainer"}
+
     def is_better(self, value: float, by: float = 0.0) -> bool:
         """Whether a value is better than the best so far, and ``by`` more than this much; NaN never is."""
         return value > self._best + by if self._wants_most else value < self._best - by
@@ -165,9 +169,7 @@ class EarlyStopping(Monitor):
 
     def end(self) -> None:
         if self._weights is not None:
-            network = self._trainer.model.network
-            network.flat[:] = self._weights
-            network.weights_changed()
+            self._trainer.model.network.write(self._weights)
             self._weights = None
 
 

@@ -91,6 +91,12 @@ class Network:
         if self.version is not None:
             self.version += 1
 
+    def write(self, flat: Array) -> None:
+        """Take over all parameters from a buffer laid out like ``flat``."""
+        self.weights_changed()  # before as well, so that no interrupt comes between the weights and this
+        self.flat[:] = flat
+        self.weights_changed()
+
     def views(self, flat: Array) -> list[dict[str, Array]]:
         """Return for each layer the parts of a buffer laid out like ``flat``, by name, in their shapes."""
         out, start = [], 0

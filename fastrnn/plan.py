@@ -1,7 +1,8 @@
 """A plan: a model, a shape and a purpose turned into buffers and a table of compiled operations.
 
-The plan allocates once everything that a minibatch of its shape needs. Legend: ``B`` rows at most, ``T`` steps, ``W``
-steps of the window that a backward pass works on at a time.
+The plan allocates once everything that a minibatch of its shape needs. What it is made of refers back to it weakly, so
+that its buffers go when its owner does. Legend: ``B`` rows at most, ``T`` steps, ``W`` steps of the window that a
+backward pass works on at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fastrnn.kernels.operation import CALL, Compiled, Operation
 from fastrnn.kernels.product import ROW_UNIT, padded, scratch_size
 from fastrnn.kernels.vector import LANES_OF
 from fastrnn.layers import OneHot, Unidirectional
-from fastrnn.locks import Lock
+from fastrnn.locks import new_lock
 from fastrnn.losses import Columns
 from fastrnn.lowering import Back, Lowering
 from fastrnn.memory import Workspace, address, empty, guards, result, zeros
@@ -171,7 +172,7 @@ class Plan:
         self._stages: list[list[int]] = []
         self._keep: list[Any] = []
         self._routines: list[tuple[Array, str, Compiled]] = []
-        self.lock = Lock()
+        self.lock = new_lock()
         self.columns = Columns(network.layers, columns)
         self._row_totals = empty(len(columns) * rows, np.float64)
         self._row_sizes = self._sizes_of_rows()
@@ -522,17 +523,22 @@ class Plan:
         job = self._job
         job["first_batch"], job["last_batch"] = first, last
         job["first_step"], job["first_draw"] = self.updates, self.draws
-        self._barrier[:] = 0
         version = self._begin_packing()
+        trains = self.training is not None and self.training.optimizer is not None
+        if trains:
+            self.network.weights_changed()  # before, so that no interrupt comes between the weights and this
         try:
             self._run(team)
         finally:
             self.draws += last - first
-            if self.training is not None and self.training.optimizer is not None:
+            if trains:
                 self.network.weights_changed()
         self._packed_version = version
 
     def _run(self, team: Team) -> None:
+        if self.data is None:
+            raise RuntimeError("what was to be read has been let go: another fit of this trainer has come in between")
+        self._barrier[:] = 0  # a fork while another thread ran may have left threads waiting that are not there
         known = guards()
         if known is not None and not self.carry_state:
             for workspace in self._workspaces.values():

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import threading
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from _thread import start_new_thread
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.kernels import crew
 from fastrnn.memory import address, zeros
+
+IDLE_SECONDS = 10.0
+"""How long a thread sleeps before it ends."""
 
 
 class Job(Protocol):
@@ -40,9 +44,11 @@ def _compiled() -> crew.Crew:
 
 
 class _Crew:
-    """Threads besides the calling one; after a job they look for the next for a moment before they sleep.
+    """Threads besides the calling one; after a job they look for the next for a moment, sleep for a while, and end.
 
-    They are daemons: a process that ends does not wait for them to be woken, wherever Ctrl-C has struck.
+    They are daemons: a process that ends does not wait for them to be woken, wherever Ctrl-C has struck. They are
+    started by C code, which Ctrl-C leaves done or not begun, and one that nobody needs ends by itself, so that a crew
+    may be dropped at any moment.
     """
 
     def __init__(self, threads: int) -> None:
@@ -50,12 +56,10 @@ class _Crew:
         self.process = os.getpid()
         self._mail = zeros(crew.WORDS * threads, np.int64).reshape(threads, crew.WORDS)
         self._place = address(self._mail)
+        self._is_there = [False] * threads
         self._asleep = [threading.Lock() for _ in range(threads)]
-        self._is_dismissed = False
-        for i in range(1, threads):
-            self._asleep[i].acquire()
-            threading.Thread(target=self._serve, args=(i,), name="fastrnn", daemon=True).start()
-        _crews.append(self)
+        for lock in self._asleep:
+            lock.acquire()
 
     @property
     def sleeps(self) -> bool:
@@ -69,86 +73,62 @@ class _Crew:
         between two steps of Python, leaves no thread waiting for another. A thread that was woken for nothing goes back
         to sleep.
         """
-        lead = _compiled().lead
-        lead(self._place, threads, 0, code, job, calls)
-        while not self._mail[0, 0]:
+        lead, patience = _compiled().lead, 0
+        while not lead(self._place, threads, patience, code, job, calls):
             for i in range(1, threads):
                 if self._mail[i, 0] == crew.GONE:
                     self._wake(i)
             if not waits:
                 return False
-            lead(self._place, threads, crew.PATIENCE, code, job, calls)
+            patience = crew.PATIENCE
         return True
 
-    def dismiss(self) -> None:
-        """Let the threads end."""
-        _crews.remove(self)
-        self._is_dismissed = True
-        for i in range(1, self.threads):
-            self._wake(i)
-
     def _wake(self, i: int) -> None:
-        if self._asleep[i].locked():
-            self._asleep[i].release()
+        """Wake thread ``i``, or start it; one that is just ending is found out, and replaced, the next time."""
+        if not self._is_there[i]:
+            self._is_there[i] = True
+            try:
+                start_new_thread(self._serve, (i,))
+            except RuntimeError:
+                self._is_there[i] = False
+                raise
+        elif self._asleep[i].locked():
+            with contextlib.suppress(RuntimeError):  # a signal's handler that ran a job may have woken it
+                self._asleep[i].release()
 
     def _serve(self, i: int) -> None:
-        """Sleep, and wait for jobs for a moment, in turn, as thread ``i``."""
-        while True:
-            self._asleep[i].acquire()
-            if self._is_dismissed:
-                return
+        """Wait for jobs for a moment, and sleep, in turn, as thread ``i``, until nobody has woken it for a while."""
+        _serving[threading.get_ident()] = self
+        _compiled().attend(self._place + self._mail.strides[0] * i)
+        while self._asleep[i].acquire(timeout=IDLE_SECONDS):
             _compiled().attend(self._place + self._mail.strides[0] * i)
+        del _serving[threading.get_ident()]
+        self._is_there[i] = False
 
 
-_crews: list[_Crew] = []
-"""All crews."""
-_idle: list[_Crew] = []
-"""Those that no team has."""
+_serving: dict[int, _Crew] = {}
+"""The crew of each thread of a crew."""
+_own = threading.local()
+"""Its ``crew``: that of the thread that asks, which uses it for one job at a time."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)
-    os.register_at_fork(after_in_child=_crews.clear)
+    os.register_at_fork(after_in_child=_serving.clear)
 
 
 @atexit.register
 def _let_all_sleep() -> None:
     """Wait a second at most until no thread is in compiled code, whose memory a process that ends gives back."""
     for _ in range(1000):
-        if all(crew.sleeps for crew in _crews):
+        if all(crew.sleeps for crew in list(_serving.values())):
             return
         time.sleep(0.001)
 
 
-def _take_crew(threads: int) -> _Crew:
-    """Return an idle crew of at least so many threads, or a new one in the place of an idle one that is too small."""
-    try:
-        found = _idle.pop()
-    except IndexError:
-        return _Crew(threads)
-    if found.threads >= threads:
-        return found
-    found.dismiss()
-    return _Crew(threads)
-
-
 class Team:
-    """``threads`` threads that run a job together: the calling one and some of a crew, which no other team has then."""
+    """``threads`` threads that run a job together: the calling one and some of its crew."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._crew: _Crew | None = None
-
-    def __enter__(self) -> Self:
-        if self.threads > 1:
-            self._crew = _take_crew(self.threads)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._crew is not None:
-            _idle.append(self._crew)
-            self._crew = None
 
     def run(self, driver: Job, job: int, calls: NDArray[np.int64], alone: int | None = None) -> None:
         """Run ``driver`` once in every thread, each with the record at its own address, and wait for all.
@@ -156,11 +136,12 @@ class Team:
         If threads must be woken, and there is a record ``alone`` for doing it all in this thread, that is done, and
         they are awake the next time.
         """
-        if self._crew is None:
+        if self.threads == 1:
             driver(job, int(calls[0]))
             return
-        if self._crew.process != os.getpid():
-            self._crew = _Crew(self.threads)
-        done = self._crew.run(self.threads, driver.address, job, address(calls), waits=alone is None)
+        own: _Crew | None = getattr(_own, "crew", None)
+        if own is None or own.threads < self.threads or own.process != os.getpid():
+            own = _own.crew = _Crew(self.threads)
+        done = own.run(self.threads, driver.address, job, address(calls), waits=alone is None)
         if not done and alone is not None:
             driver(job, alone)

@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, ClassVar
+from copy import deepcopy
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,6 +21,7 @@ from fastrnn.attributes import FixedList, Guarded, Setting
 from fastrnn.callbacks import Callback, Each, telling
 from fastrnn.files import FileFormatError
 from fastrnn.history import History
+from fastrnn.locks import new_lock
 from fastrnn.model import ROWS, Sequential
 from fastrnn.optimizers import Optimizer
 from fastrnn.plan import Data, Plan, Progress, Training
@@ -29,6 +32,7 @@ from fastrnn.training_data import by_place, checked_data, fitting_data, why_noth
 from fastrnn.unknown import explained
 
 Array = NDArray[Any]
+Result = TypeVar("Result")
 SLICE_SECONDS = 0.1
 """How long one compiled call may take before progress is told and Ctrl-C is heard."""
 
@@ -135,8 +139,8 @@ class Trainer(Guarded):
         self._figures = self._settings.figures
         self._stops = False
         self._random = np.random.default_rng(checks.seed(seed))
-        self._fitting = threading.Lock()
-        self._fitter: int | None = None
+        self._lock = new_lock()
+        self._owner: list[tuple[int, int] | None] = [None]
         self._resumed: Progress | None = None
         self._plan: Plan | None = None
         self._key: Any = None
@@ -225,15 +229,10 @@ class Trainer(Guarded):
             text = f"validation: {why}, so that nothing counts; its figures are NaN, and no epoch is the best by them"
             notices.warn(text)
         model.build_for(data.x)
-        listeners += shown
-        if not self._fitting.acquire(blocking=False):
-            raise RuntimeError("this trainer is fitting already; expected one fit at a time: make a trainer for each")
-        try:
-            self._fitter = threading.get_ident()
-            return self._fit(data, held_out, epochs, rows, shuffle, carry_state, listeners)
-        finally:
-            self._fitter = None
-            self._fitting.release()
+        return self._alone(
+            "this trainer is fitting already; expected one fit at a time: make a trainer for each",
+            partial(self._fit, data, held_out, epochs, rows, shuffle, carry_state, [*listeners, *shown]),
+        )
 
     def _fit(
         self,
@@ -256,7 +255,8 @@ class Trainer(Guarded):
             prefix + name for prefix in ("", "val_")[: 1 + (held_out is not None)] for name in settings.figures
         ]
         self._stops = has_diverged = False
-        with Team(threads) as team, ExitStack() as ending:
+        team = Team(threads)
+        with ExitStack() as ending:
             ending.callback(lambda: plan.release())
             for listener in listeners:
                 ending.callback(listener.end)
@@ -334,14 +334,10 @@ class Trainer(Guarded):
         if self._fitter == threading.get_ident():
             write_checkpoint(path, self)
             return
-        if not self._fitting.acquire(blocking=False):
-            raise RuntimeError(
-                "this trainer is fitting in another thread; expected to save it afterwards or in a callback"
-            )
-        try:
-            write_checkpoint(path, self)
-        finally:
-            self._fitting.release()
+        self._alone(
+            "this trainer is fitting in another thread; expected to save it afterwards or in a callback",
+            partial(write_checkpoint, path, self),
+        )
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str]) -> Trainer:
@@ -409,7 +405,41 @@ class Trainer(Guarded):
         """What shuffles."""
         return self._random.bit_generator
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy gets: all that `save_checkpoint` writes, and what else a user has added."""
+        state = self.__dict__ | {"_owner": [None], "_plan": None, "_key": None}
+        if self._plan is not None:
+            state["_resumed"] = deepcopy(self._plan.progress)
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = new_lock()
+
     # ------------------------------------------------------------------------------------------ inside
+
+    @property
+    def _fitter(self) -> int | None:
+        """The thread of this process that fits; a child made by ``fork`` during a fit has none."""
+        owner = self._owner[0]
+        return owner[1] if owner is not None and owner[0] == os.getpid() else None
+
+    def _alone(self, busy: str, work: Callable[[], Result]) -> Result:
+        """Do what no two threads may do at once; ``busy`` is said where one does already.
+
+        What is taken is given back by steps without a call, between which no signal is heard.
+        """
+        mine = os.getpid(), threading.get_ident()
+        try:
+            with self._lock:
+                if self._fitter is not None:
+                    raise RuntimeError(busy)
+                self._owner[0] = mine
+            return work()
+        finally:
+            if self._owner[0] is mine:
+                self._owner[0] = None
 
     def _training_plan(self, data: Data, rows: int, carry_state: bool, threads: int) -> Plan:
         """Return the plan for a shape, with the settings that there are; the optimizer's state goes on."""
@@ -469,11 +499,13 @@ class Trainer(Guarded):
         samples, steps = data.x.shape[:2]
         rows = min(samples, ROWS)
         plan = self.model.losses_plan(rows, steps, self._settings.columns, self.threads)
-        with plan.lock, Team(plan.threads) as team:
-            plan.read(data)
-            plan.zero_totals()
-            plan.run(team, 0, plan.batches)
-            plan.release()
+        with plan.lock:
+            try:
+                plan.read(data)
+                plan.zero_totals()
+                plan.run(Team(plan.threads), 0, plan.batches)
+            finally:
+                plan.release()
             return dict(zip(self._settings.figures, plan.means(), strict=True))
 
 

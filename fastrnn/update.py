@@ -6,6 +6,7 @@ the rows that a minibatch used have a gradient, and only they change if the rule
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -75,7 +76,8 @@ class Update:
     """
 
     def __init__(self, plan: Plan, training: Training) -> None:
-        self._plan, self._training = plan, training
+        self._plan: Plan = weakref.proxy(plan)
+        self._training = training
         network = plan.network
         self._whole = [Part(0, network.flat.size)]
         self._parts = parts_of(network) if plan.shards == 1 else self._whole

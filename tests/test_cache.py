@@ -25,6 +25,9 @@ from fastrnn.cells import CELLS
 from fastrnn.kernels import ahead, cache
 from fastrnn.kernels.operation import CALL, Compiled, Operation
 from fastrnn.kernels.optimizers import UPDATE, zero_gradients
+from fastrnn.kernels.store import Store
+
+posix = pytest.mark.skipif(os.name != "posix", reason="modes, owners, signals and limits of POSIX")
 
 ZERO_GRADIENTS = """
 import ctypes, os
@@ -36,6 +39,7 @@ from fastrnn.kernels.optimizers import UPDATE, zero_gradients
 
 if "FIXED_FOLDER" in os.environ:
     cache.FOLDER = Path(os.environ["FIXED_FOLDER"])
+    cache.FOLDER.mkdir(exist_ok=True)
 code = zero_gradients.code("float32")
 gradients = np.full(64, 7, np.float32)
 call, spec = np.zeros(1, CALL), np.zeros(1, UPDATE)
@@ -104,16 +108,30 @@ def test_editing_a_callee_gives_fresh_code_and_what_is_cached_is_used(package: P
 
 
 def test_without_the_digest_the_code_would_be_stale(package: Path) -> None:
-    """What the test above guards against does happen: Numba alone serves the old code."""
+    """What the test above guards against does happen: a kernel's file serves the old code."""
     assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 0)
     edit_callee(package)
     assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 1)
 
 
-def test_two_processes_may_fill_an_empty_cache_at_once(package: Path) -> None:
-    both = [start(package), start(package)]
-    assert [finish(process)[0] for process in both] == [0.0, 0.0]
-    assert finish(start(package))[:2] == (0.0, 1)
+def test_processes_that_start_at_once_compile_everything_once(package: Path) -> None:
+    several = [finish(process) for process in [start(package) for _ in range(3)]]
+    assert [value for value, _, _ in several] == [0.0] * 3
+    assert sorted(hits for _, hits, _ in several) == [0, 1, 1]
+
+
+@posix
+def test_a_process_that_compiles_and_dies_keeps_nobody_waiting(package: Path) -> None:
+    """Killed at any moment of its life."""
+    for pause in (0.5, 1.0, 1.5, 2.0):
+        process = start(package)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(pause)
+        process.kill()
+        process.communicate()
+    assert finish(start(package))[0] == 0.0
+    (folder,) = (package / "cache").glob("fastrnn/*/float32")
+    assert {path.suffix for path in folder.iterdir()} <= {"", ".lock"}
 
 
 def test_without_a_place_to_write_every_process_compiles_for_itself(package: Path) -> None:
@@ -184,24 +202,78 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_folder_is_private(folder: Path) -> None:
-    assert cache._prepare() == folder
+    assert cache._prepare() == (folder, "")
     if os.name == "posix":
-        assert folder.stat().st_mode & 0o777 == 0o700
+        assert {part.stat().st_mode & 0o777 for part in (folder, folder.parent)} == {0o700}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes and owners are a POSIX matter")
-@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
-def test_a_folder_that_others_may_write_is_not_used(folder: Path, mode: int) -> None:
+@posix
+@pytest.mark.parametrize("part", ["digest", "fastrnn", "above"])
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777])
+def test_a_folder_that_others_may_write_or_put_in_its_place_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, mode: int
+) -> None:
+    """Unless a sticky bit keeps them from putting another in its place."""
+    monkeypatch.setattr(cache, "_is_private", lambda group: False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "above" / "given"))
+    folder = tmp_path / "above" / "given" / "fastrnn" / cache.digest()
     folder.mkdir(parents=True)
-    folder.chmod(mode)
-    assert cache._prepare() is None
+    for each in (folder, folder.parent):
+        each.chmod(0o700)
+    wide = {"digest": folder, "fastrnn": folder.parent, "above": tmp_path / "above"}[part]
+    wide.chmod(mode)
+    if mode == 0o1777 and wide != folder:
+        assert cache._prepare() == (folder, "")
+    else:
+        assert cache._prepare() == (None, f"{wide} may be written by others")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes and owners are a POSIX matter")
-def test_a_folder_of_somebody_else_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@posix
+def test_a_group_of_one_is_nobody_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import grp
+    import pwd
+
+    folder.mkdir(parents=True)
+    folder.chmod(0o770)
+    name = pwd.getpwuid(os.getuid()).pw_name
+    for own, members, is_private in ((name, [], True), (name, [name], True), (name, ["b"], False), ("b", [], False)):
+        monkeypatch.setattr(
+            grp, "getgrgid", lambda _, own=own, members=members: grp.struct_group((own, "", 7, members))
+        )
+        assert cache._is_private(7) == is_private
+        assert (cache._prepare()[0] is not None) == is_private
+
+
+@posix
+@pytest.mark.parametrize("place", [(), ("..",), ("..", "..")])
+def test_a_folder_of_somebody_else_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[str, ...]
+) -> None:
     folder.mkdir(parents=True, mode=0o700)
-    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
-    assert cache._prepare() is None
+    theirs = Path(os.path.normpath(folder.joinpath(*place)))
+    stat = Path.stat
+
+    def told(path: Path, **options: Any) -> Any:
+        found = stat(path, **options)
+        return os.stat_result((*found[:4], os.getuid() + 1, *found[5:10])) if path == theirs else found
+
+    monkeypatch.setattr(Path, "stat", told)
+    assert cache._prepare() == (None, f"{theirs} belongs to another user")
+
+
+@posix
+def test_a_link_is_judged_by_where_it_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, mode in (("safe", 0o700), ("wide", 0o777)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(name)
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "link"))
+        folder, why = cache._prepare()
+        if name == "safe":
+            assert folder == tmp_path / "safe" / "fastrnn" / cache.digest()
+        else:
+            assert (folder, why) == (None, f"{tmp_path / 'wide'} may be written by others")
 
 
 def test_without_a_home_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,17 +283,19 @@ def test_without_a_home_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", no_home)
-    assert cache._prepare() is None
+    assert cache._prepare()[0] is None
 
 
 def test_digests_that_nobody_used_for_long_are_removed(folder: Path) -> None:
-    ages = {"old": cache.KEEP_DAYS + 1, "recent": cache.KEEP_DAYS - 1}
+    old, recent, foreign = "0" * 24, "1" * 24, "a folder of the user's"
+    ages = {old: cache.KEEP_DAYS + 1, recent: cache.KEEP_DAYS - 1, foreign: cache.KEEP_DAYS + 1}
     for name, days in ages.items():
         (folder.parent / name / "float32").mkdir(parents=True)
         then = time.time() - days * 86400
         os.utime(folder.parent / name, (then, then))
-    assert cache._prepare() == folder
-    assert sorted(path.name for path in folder.parent.iterdir()) == sorted(["recent", folder.name])
+    folder.parent.chmod(0o700)
+    assert cache._prepare() == (folder, "")
+    assert {path.name for path in folder.parent.iterdir()} == {recent, foreign, folder.name}
 
 
 def test_using_a_digest_keeps_it_from_being_removed(folder: Path) -> None:
@@ -256,7 +330,7 @@ def full_disk() -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits on the size of files are a POSIX matter")
+@posix
 def test_a_full_disk_does_not_stop_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
     with full_disk():
@@ -265,15 +339,77 @@ def test_a_full_disk_does_not_stop_the_work(tmp_path: Path, monkeypatch: pytest.
         assert zero_gradients_anew() == 0.0
 
 
-@pytest.mark.parametrize("ending", ["nbi", "nbc"])
-def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
-    """A machine that stops while it writes may leave an empty file behind."""
+def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off, empty, or with any byte changed: in the machine code that would crash, at every start."""
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
     assert zero_gradients_anew() == 0.0
-    for path in tmp_path.rglob(f"*.{ending}"):
-        path.write_bytes(b"")
+    (path,) = tmp_path.glob("float32/zero_gradients-*[0-9a-f]")
+    whole = path.read_bytes()
+    store = Store(zero_gradients.function.py_func, "signature", tmp_path)
+    rng = np.random.default_rng(0)
+    for place in (0, 31, 32, len(whole) - 1, *map(int, rng.integers(0, len(whole), 200))):
+        store.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert store.load_overload(None, None) is None
+    for end in (0, 31, 40, len(whole) - 1):
+        store.path.write_bytes(whole[:end])
+        assert store.load_overload(None, None) is None
+    path.write_bytes(whole[:-100])
     assert zero_gradients_anew() == 0.0
-    assert all(path.stat().st_size for path in tmp_path.rglob(f"*.{ending}"))
+    again = path.read_bytes()
+    assert zero_gradients_anew() == 0.0
+    assert path.read_bytes() == again != whole[:-100]
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, RuntimeError])
+def test_an_error_while_compiling_leaves_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    (tmp_path / "float32").mkdir()
+    (tmp_path / "float32" / "another").touch()
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(error):
+        patch.setattr("numba.core.ccallback.CFunc._compile_uncached", fail)
+        zero_gradients_anew()
+    assert {path.name for path in (tmp_path / "float32").iterdir() if path.suffix != ".lock"} == {"another"}
+    assert zero_gradients_anew() == 0.0
+
+
+def test_without_compilation_there_is_a_line_and_the_cache_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    assert zero_gradients_anew() == 0.0
+    before = sorted(tmp_path.rglob("*"))
+    code = "import fastrnn as fr; fr.Sequential([fr.SimpleRNN(2)], input_size=1).predict([[[1.0]]])"
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert "ValueError: NUMBA_DISABLE_JIT is set; expected it not to be" in done.stderr
+    assert "fastrnn: compiling" not in done.stderr
+    assert set(before) <= set(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("stream", ["None", "open(os.devnull)", "closed"])
+def test_no_fit_fails_for_want_of_a_place_to_tell(tmp_path: Path, stream: str) -> None:
+    """While it compiles, and with a bar."""
+    code = f"""
+import os, sys
+closed = open(os.devnull, "w")
+closed.close()
+sys.stderr = sys.stdout = {stream}
+import numpy as np
+from fastrnn import compiling
+from fastrnn.kernels import cache
+import fastrnn as fr
+cache.is_compiled = lambda name: False
+fr.Trainer(fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)])).fit(np.ones((4, 3, 1)), np.ones((4, 1)), epochs=2, verbose=1)
+os.write(1, b"fitted")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "fitted", done.stderr
 
 
 @pytest.mark.parametrize("executable", [sys.executable, "", "/no/such/python"])

@@ -1,11 +1,14 @@
 """Threads, interrupts and forks: nothing hangs, nothing is left half done."""
 
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,39 +17,61 @@ from numpy.testing import assert_array_equal
 
 import fastrnn as fr
 from fastrnn import team
+from fastrnn.kernels import cache
+from fastrnn.kernels.operation import Operation
+from fastrnn.kernels.optimizers import UPDATE, zero_gradients
+from fastrnn.kernels.undisturbed import Undisturbed
+from fastrnn.locks import new_lock
 from fastrnn.team import Team
 from tests.waiting import HUNG
 
-INTERRUPTED = """
-import signal, sys, threading, time
-import numpy as np
-import fastrnn as fr
-from fastrnn import team
-x, y = np.zeros((64, 8, 8)), np.zeros((64, 1))
-trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(8), fr.Dense(1)]), threads=2)
-trainer.fit(x, y, epochs=1, batch_size=16, verbose=0)
-caught = 0
-for i in range(60):
-    timer = threading.Timer(0.0002 * (i % 20), signal.raise_signal, (signal.SIGINT,))
-    if i % 2:
-        team._idle.clear()  # threads are made anew
-    try:
-        timer.start()
-        while True:
-            trainer.fit(x, y, epochs=5, batch_size=16, verbose=0)
-    except KeyboardInterrupt:
-        caught += 1
-trainer.fit(x, y, epochs=1, batch_size=16, verbose=0)
-print(caught)
-"""
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="raises SIGINT")
-def test_an_interrupt_ends_a_fit_of_two_threads() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=HUNG, check=False
-    )
-    assert done.stdout.strip() == "60", done.stderr
+def forks(test: Any) -> Any:
+    """Mark a test that forks, of which newer Pythons warn where there are threads."""
+    test = pytest.mark.filterwarnings("ignore::DeprecationWarning")(test)
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")(test)
+
+
+def new_crew(monkeypatch: pytest.MonkeyPatch, crew: team._Crew | None = None) -> None:
+    """Let the next job of more than one thread find a crew of which all threads are still to be started."""
+    monkeypatch.setattr(team, "_own", threading.local())
+    if crew is not None:
+        team._own.crew = crew
+
+
+def in_child(work: Callable[[], Any]) -> int:
+    """Do something in a forked process; return its exit code, that of SIGALRM if it hangs."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(HUNG)
+        faulthandler.dump_traceback_later(HUNG - 10)
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def run(*arguments: str) -> str:
+    """Run Python in a process of its own, and return what it tells."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+@posix
+def test_interrupts_at_random_instants() -> None:
+    """A sample of the search, which says what holds after each."""
+    assert "40 calls" in run("-m", "tests.search_interrupts", "--count", "40")
+
+
+@forks
+def test_forks_at_random_instants() -> None:
+    assert "14 forks" in run("-m", "tests.search_forks", "--count", "14")
 
 
 def test_first_use_by_several_threads_makes_one_network() -> None:
@@ -62,8 +87,7 @@ def test_first_use_by_several_threads_makes_one_network() -> None:
         assert not model.predict(x).any()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@forks
 def test_a_forked_process_finds_the_locks_open() -> None:
     x = np.ones((2, 3, 2))
     model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
@@ -79,15 +103,10 @@ def test_a_forked_process_finds_the_locks_open() -> None:
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(HUNG)
-        model.predict(x)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
+    status = in_child(lambda: model.predict(x))
     done.set()
     thread.join()
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert status == 0
 
 
 def test_data_and_results_are_let_go() -> None:
@@ -153,7 +172,7 @@ def test_an_interrupt_while_threads_are_woken_leaves_none_waiting(monkeypatch: p
     model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
     x = np.random.default_rng(0).standard_normal((8, 5, 2))
     expected = model.predict(x, threads=1)
-    monkeypatch.setattr(team, "_idle", [])  # a crew that sleeps
+    new_crew(monkeypatch)
     wake = team._Crew._wake
 
     def interrupted(crew: team._Crew, i: int) -> None:
@@ -188,32 +207,41 @@ def test_a_thread_that_leaves_while_another_is_woken_is_woken_again(monkeypatch:
         wake(i)
 
     monkeypatch.setattr(crew, "_wake", wake_late)
-    monkeypatch.setattr(team, "_idle", [crew])
     model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
     x = np.random.default_rng(0).standard_normal((12, 5, 2))
     results: list[Any] = []
-    caller = threading.Thread(target=lambda: results.append(model.predict(x, threads=3)), daemon=True)
+
+    def call() -> None:
+        team._own.crew = crew
+        results.append(model.predict(x, threads=3))
+
+    caller = threading.Thread(target=call, daemon=True)
     caller.start()
     caller.join(HUNG)
     assert_array_equal(results, [model.predict(x, threads=1)])
 
 
-def test_one_crew_serves_teams_of_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(team, "_idle", [])
-    before = threading.active_count()
+def test_one_crew_serves_teams_of_all_sizes_and_goes_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team, "IDLE_SECONDS", 0.2)
+    new_crew(monkeypatch, team._Crew(5))
+    crew = team._own.crew
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    x = np.random.default_rng(0).standard_normal((20, 5, 2))
+    expected = model.predict(x, threads=1)
     for threads in (2, 3, 5, 4, 2):
-        with Team(threads):
-            pass
-    assert [crew.threads for crew in team._idle] == [5]
-    for _ in range(100 * HUNG):
-        if threading.active_count() <= before + 4:
-            break
+        assert_array_equal(model.predict(x, threads=threads), expected)
+    assert team._own.crew is crew
+    assert list(team._serving.values()).count(crew) == sum(crew._is_there) <= 4
+    for pause in (0.0, 0.19, 0.2, 0.21, 0.22, 0.3):
+        time.sleep(pause)
+        assert_array_equal(model.predict(x, threads=2), expected)
+    while any(crew._is_there):
         time.sleep(0.01)
-    assert threading.active_count() == before + 4
+    assert crew not in team._serving.values()
+    assert_array_equal(model.predict(x, threads=5), expected)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@forks
 def test_a_forked_process_has_threads_of_its_own() -> None:
     """Between two calls, and in the middle of a fit."""
     x, y = np.ones((64, 5, 2)), np.ones((64, 1))
@@ -231,13 +259,114 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     trainer.fit(x, y, epochs=3, batch_size=32, callbacks=[fork], verbose=0)
     if children[-1] == 0:
         os._exit(0)
-    children.append(os.fork())
-    if children[-1] == 0:
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+    assert in_child(lambda: model.predict(x, threads=2)) == 0
+
+
+@forks
+@pytest.mark.parametrize("place", ["elsewhere", "callback"])
+def test_a_process_forked_during_a_fit_fits_anew(place: str) -> None:
+    """Whether the thread that forks is the one that fits, or another."""
+    x, y = np.ones((8, 3, 2)), np.ones((8, 1))
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)]))
+    statuses: list[int] = []
+
+    def fork() -> None:
+        statuses.append(in_child(lambda: trainer.fit(x, y, epochs=1, verbose=0)))
+
+    def hear(epoch: int, figures: dict[str, float]) -> None:
+        if place == "callback":
+            fork()
+            return
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+
+    trainer.fit(x, y, epochs=1, callbacks=[hear], verbose=0)
+    assert statuses == [0]
+
+
+@forks
+def test_a_fit_that_another_came_between_ends_with_an_error() -> None:
+    """In a child that was forked in a callback, where both are the same trainer's."""
+    x, y = np.ones((8, 3, 2)), np.ones((8, 1))
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)]))
+    children: list[int] = []
+
+    def fork(epoch: int, figures: dict[str, float]) -> None:
+        if epoch == 0:
+            children.append(os.fork())
+            if children[-1] == 0:
+                trainer.fit(x, y, epochs=1, verbose=0)
+
+    told = ""
+    try:
+        trainer.fit(x, y, epochs=2, callbacks=[fork], verbose=0)
+    except RuntimeError as error:
+        told = str(error)
+    finally:
+        if children[-1] == 0:
+            os._exit("another fit of this trainer" not in told)
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+
+
+@forks
+def test_a_prediction_repeated_in_a_child_waits_for_nobody() -> None:
+    """Not for threads of the parent, which the fork found on their way through a job."""
+    model = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=2)
+    x = np.random.default_rng(0).standard_normal((8, 5, 2))
+    expected = [model.predict(x, threads=2) for _ in range(3)][-1]
+    (plan,) = model._plans.values()
+    plan._barrier[0] = 1
+    assert in_child(lambda: assert_array_equal(model.predict(x, threads=2), expected)) == 0
+
+
+@forks
+def test_a_fork_waits_until_no_thread_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+
+    def compile_kernel() -> None:
+        Operation(zero_gradients.function, UPDATE).code("float32")
+
+    for pause in (0.01, 0.01, 0.015, 0.02, 0.025, 0.03):  # compiling; then loading, and giving it back to LLVM
+        thread = threading.Thread(target=compile_kernel)
+        thread.start()
+        time.sleep(pause)
+        assert in_child(compile_kernel) == 0
+        thread.join()
+    with Undisturbed():
+        assert in_child(compile_kernel) == 0
+
+
+@forks
+def test_a_child_keeps_the_locks_that_its_own_thread_holds() -> None:
+    lock = new_lock()
+
+    def use() -> None:
+        with lock:
+            pass
+
+    with lock:
+        child = os.fork()
+    if child == 0:
         signal.alarm(HUNG)
-        model.predict(x, threads=2)
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
         os._exit(0)
-    for child in children:
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@posix
+def test_what_is_undisturbed_hears_an_interrupt_at_its_end() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), Undisturbed():
+        with Undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_brief_call_does_not_wait_for_threads_that_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +375,7 @@ def test_a_brief_call_does_not_wait_for_threads_that_sleep(monkeypatch: pytest.M
     x = np.random.default_rng(0).standard_normal((19, 5, 2))
     lengths = np.arange(19) % 6
     expected = model.predict(x, lengths, return_state=True, threads=1)
-    monkeypatch.setattr(team, "_idle", [])
+    new_crew(monkeypatch)
     runs: list[bool] = []
     run = team._Crew.run
 

@@ -39,8 +39,7 @@ def test_only_used_rows_are_touched(name: str, optimizer: Any, clip_norm: float 
         gradient[25:40] = 7.0
         gradient[43:] = 7.0
     plan.read(Data(x, np.ones((9, 1), np.float32)))
-    with Team(threads) as team:
-        plan.run(team, 0, 3)
+    plan.run(Team(threads), 0, 3)
     used = np.isin(np.arange(50), x)
     for state in plan.update.state:
         for matrix in picked(model, state):

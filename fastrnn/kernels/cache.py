@@ -1,9 +1,8 @@
-"""Where compiled code is kept between processes, so that it can never be stale.
+"""Where compiled code is kept between processes, so that it can never be stale, nor be somebody else's.
 
-Numba looks at the file of a cached function only, not at what that function calls (numba#1833): edit or upgrade a
-callee and the caller keeps its old machine code. So the folder is named by a digest of all kernel sources, of the
-versions that compile them and of the processor compiled for. Each precision has a folder of its own, so that processes
-that compile at the same time write the same code under the same name.
+The folder is named by a digest of all kernel sources, of the versions that compile them and of the processor compiled
+for: whatever is edited or upgraded, a callee included, gives another folder. What lies in it is run, so it is used only
+if nobody but its owner, who is this user, can change it or what leads to it. Each precision has a folder of its own.
 """
 
 from __future__ import annotations
@@ -11,35 +10,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import llvmlite
 import numba
 import numpy
-from numba.core import config
 
 from fastrnn.kernels.target import TARGET
 
 KEEP_DAYS = 30
 """Folders of other digests that no process has used for so long are removed."""
-
-_lock = threading.RLock()
-
-
-def _open_lock() -> None:
-    """In a forked process, where the thread that may have held the lock is gone, nobody holds it."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_open_lock)
+_DIGITS = 24
 
 
 def digest(folder: Path | None = None) -> str:
@@ -49,7 +35,7 @@ def digest(folder: Path | None = None) -> str:
         total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     versions = (sys.version, numba.__version__, llvmlite.__version__, numpy.__version__)
     total.update(repr((versions, TARGET)).encode())
-    return total.hexdigest()[:24]
+    return total.hexdigest()[:_DIGITS]
 
 
 def root() -> Path:
@@ -67,67 +53,67 @@ def root() -> Path:
 def _prune(folder: Path) -> None:
     """Remove the siblings of ``folder`` that nobody has used for `KEEP_DAYS`."""
     for other in folder.parent.iterdir():
-        if other != folder and other.is_dir() and time.time() - other.stat().st_mtime > KEEP_DAYS * 86400:
+        is_digest = re.fullmatch(f"[0-9a-f]{{{_DIGITS}}}", other.name) and other.is_dir()
+        if is_digest and other != folder and time.time() - other.stat().st_mtime > KEEP_DAYS * 86400:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _prepare() -> Path | None:
-    """Make the folder of this digest; None if it cannot be had, or belongs to somebody else (its files are pickles)."""
+def _is_private(group: int) -> bool:
+    """Whether a group is this user's alone, as many systems give every user one."""
+    import grp
+    import pwd
+
+    with contextlib.suppress(KeyError):
+        user, entry = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(group)
+        return entry.gr_name == user and set(entry.gr_mem) <= {user}
+    return False
+
+
+def _why_unsafe(folder: Path) -> str:
+    """Say by what part of its path, a real one, others could get at what is in a folder; nothing where none could."""
+    for part in (folder, *folder.parents):
+        found = part.stat()
+        if found.st_uid not in ({os.getuid()} if part == folder else {0, os.getuid()}):
+            return f"{part} belongs to another user"
+        is_open = found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private(found.st_gid))
+        # In a folder with the sticky bit nobody can rename or remove what is another's.
+        if is_open and (part == folder or not found.st_mode & stat.S_ISVTX):
+            return f"{part} may be written by others"
+    return ""
+
+
+def _prepare() -> tuple[Path | None, str]:
+    """Make the folder of this digest; None, and why, if it cannot be had or others could write to it."""
     try:
-        folder = root() / digest()
-        new = not folder.exists()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-            return None
-        if stat.S_IMODE(folder.stat().st_mode) & 0o022 and os.name == "posix":
-            return None
+        folder = Path(os.path.realpath(root() / digest()))
+        is_new = not folder.exists()
+        for part in reversed([folder, *folder.parents]):
+            if not part.exists():
+                part.mkdir(mode=0o700, exist_ok=True)
+        why = _why_unsafe(folder) if os.name == "posix" else ""
+        if not why and not os.access(folder, os.W_OK):
+            why = f"{folder} cannot be written to"
+        if why:
+            return None, why
         os.utime(folder)
-        if new:
+        if is_new:
             _prune(folder)
-    except (OSError, RuntimeError):
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+    except (OSError, RuntimeError) as error:
+        return None, f"there is no folder to write to ({error})"
+    return folder, ""
 
 
-FOLDER = _prepare()
-"""The folder in use, or None: then every process compiles for itself."""
-
-
-@contextlib.contextmanager
-def cached_in(name: str) -> Iterator[bool]:
-    """Let what is compiled inside be cached in the folder ``name`` of this digest; yields whether there is one."""
-    with _lock:
-        before = config.CACHE_DIR
-        if FOLDER is not None:
-            config.CACHE_DIR = str(FOLDER / name)
-        try:
-            yield FOLDER is not None
-        finally:
-            config.CACHE_DIR = before
-
-
-def _mark(name: str) -> Path | None:
-    """The file that says that the kernels of this installation have been compiled into the folder ``name``."""
-    if FOLDER is None:
-        return None
-    return FOLDER / name / f"compiled-{hashlib.sha256(__file__.encode()).hexdigest()[:16]}"
+FOLDER, WHY = _prepare()
+"""The folder in use, or None and why: then every process compiles for itself."""
 
 
 def is_compiled(name: str) -> bool:
     """Whether a compilation into the folder ``name`` has been completed."""
-    mark = _mark(name)
-    return mark is not None and mark.exists()
+    return FOLDER is not None and (FOLDER / name / "compiled").exists()
 
 
 def complete(name: str) -> None:
     """Remember that a compilation into the folder ``name`` has been completed."""
-    mark = _mark(name)
-    if mark is not None:
-        with contextlib.suppress(OSError):
-            mark.touch()
-
-
-def empty(name: str) -> None:
-    """Remove what has been compiled into the folder ``name``."""
     if FOLDER is not None:
-        shutil.rmtree(FOLDER / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (FOLDER / name / "compiled").touch()

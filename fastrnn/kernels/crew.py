@@ -1,15 +1,14 @@
 """Crew: threads that stay in compiled code for a moment after a job, so that the next one finds them awake.
 
-Every thread but the calling one has a *mail*, ``WORDS`` int64 numbers: its state, then a job's code, its record and the
-thread's own. The first ``WORDS`` numbers of a crew's memory are the calling thread's; its first says whether the last
-job was run.
+Every thread has a *mail*, ``WORDS`` int64 numbers: its state, then a job's code, its record and the thread's own. The
+first is the calling thread's, who needs none.
 """
 
 from __future__ import annotations
 
 import ctypes
 
-from numba import njit, types
+from numba import int64, njit
 
 from fastrnn.kernels.atomics import atomic_load, atomic_store, atomic_swap_if, give_way, relax
 from fastrnn.kernels.calls import routine_caller
@@ -54,19 +53,18 @@ def attend(mail):
 
 @njit
 def lead(crew, threads, patience, code, job, calls):
-    """Run a job in all threads, this one the first, if they are awake or come before ``patience`` ends.
+    """Run a job in all threads, this one the first, if they are awake or come before ``patience`` ends; whether it was.
 
     Once a thread has been promised a job it stays until it has run it or is let off: a thread that meets the others
     within the job finds all of them there.
     """
-    integers_at(crew)[0] = 0
     for i in range(1, threads):
         spins = 0
         while not atomic_swap_if(crew + i * _BYTES, AWAKE, CLAIMED):
             if spins >= patience:
                 for j in range(1, i):
                     atomic_store(crew + j * _BYTES, AWAKE)
-                return
+                return 0
             spins = _wait(spins)
     for i in range(1, threads):
         words = integers_at(crew + i * _BYTES)
@@ -78,14 +76,14 @@ def lead(crew, threads, patience, code, job, calls):
         spins = 0
         while atomic_load(crew + i * _BYTES) == CALLED:
             spins = _wait(spins)
-    integers_at(crew)[0] = 1
+    return 1
 
 
 class Crew:
     """The compiled `attend` and `lead`, which release the interpreter's lock."""
 
     def __init__(self) -> None:
-        self._kept = [compiled(attend, [types.int64], "crew"), compiled(lead, [types.int64] * 6, "crew")]
+        self._kept = [compiled(attend, [int64], "crew"), compiled(lead, [int64] * 6, "crew", result=int64)]
         addresses = [code.address for code in self._kept]
         self.attend = ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses[0])
-        self.lead = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(addresses[1])
+        self.lead = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(addresses[1])

@@ -13,15 +13,18 @@ A *routine* is a function that operations share and call by address, for the sam
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import cfunc, float32, float64, from_dtype, int64, types
+from numba import float32, float64, from_dtype, int64, types
+from numba.core import config
+from numba.core.ccallback import CFunc
 
+from fastrnn.kernels import cache
 from fastrnn.kernels.atomics import atomic_add, atomic_load, atomic_store, give_way, relax
-from fastrnn.kernels.cache import cached_in, empty
 from fastrnn.kernels.helper import helper
+from fastrnn.kernels.store import Store
+from fastrnn.kernels.undisturbed import Undisturbed
 from fastrnn.kernels.vector import offset, pointer_to
 
 REALS = {"float32": float32, "float64": float64}
@@ -48,20 +51,38 @@ address of the thread's own memory, ``barrier`` that of the place where threads 
 _SPINS = 4096
 
 
-def compiled(function: Any, parameters: list[Any], folder: str) -> Any:
-    """Compile an ``@njit`` function without result for C callers, or load it from ``folder`` in the cache's folder.
+def check_compiles() -> None:
+    """Refuse to go on where Numba is told not to compile.
 
-    A cache that cannot be read or written costs time, never the work: it is emptied and tried once more, then left
-    alone.
+    Raises
+    ------
+    ValueError
+        It is.
     """
-    compiler = partial(cfunc, types.void(*parameters), error_model="numpy")
-    with cached_in(folder) as cache:
-        for _ in range(2 if cache else 0):
-            try:
-                return compiler(cache=True)(function.py_func)
-            except Exception:
-                empty(folder)
-        return compiler()(function.py_func)
+    if config.DISABLE_JIT:
+        raise ValueError("NUMBA_DISABLE_JIT is set; expected it not to be: fastrnn computes in compiled code alone")
+
+
+def compiled(function: Any, parameters: list[Any], folder: str, result: Any = types.void) -> Any:
+    """Compile an ``@njit`` function for C callers, or load it from ``folder`` in the cache's folder.
+
+    A cache that cannot be read or written costs time, never the work; an error while compiling leaves it as it is.
+
+    Raises
+    ------
+    ValueError
+        Numba is told not to compile.
+    """
+    check_compiles()
+    code = CFunc(function.py_func, (tuple(parameters), result), locals={}, options={"error_model": "numpy"})
+    if cache.FOLDER is None:
+        with Undisturbed():
+            code.compile()
+        return code
+    store = code._cache = Store(function.py_func, code._sig, cache.FOLDER / folder)
+    with store.missing(), Undisturbed():
+        code.compile()
+    return code
 
 
 class Compiled:

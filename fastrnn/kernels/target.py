@@ -35,6 +35,8 @@ class Target(NamedTuple):
         Whether a fused multiply-add is one instruction.
     registers : int
         Number of vector registers: 32 (AVX-512, NEON) or 16.
+    features : str
+        LLVM's list of what the processor can do; empty for what its name says.
     """
 
     cpu: str
@@ -42,6 +44,7 @@ class Target(NamedTuple):
     vector_bytes: int
     fma: bool
     registers: int
+    features: str
 
 
 def _detect() -> Target:
@@ -60,10 +63,10 @@ def _detect() -> Target:
         "x86" if name in ("x86_64", "amd64", "i386", "i686") else "arm" if name in ("aarch64", "arm64") else "other"
     )
     if "zmm" in assembly:
-        return Target(cpu, architecture, 64, True, 32)
+        return Target(cpu, architecture, 64, True, 32, features)
     if "ymm" in assembly:
-        return Target(cpu, architecture, 32, "vfmadd" in assembly, 16)
-    return Target(cpu, architecture, 16, "fmla" in assembly, 32 if architecture == "arm" else 16)
+        return Target(cpu, architecture, 32, "vfmadd" in assembly, 16, features)
+    return Target(cpu, architecture, 16, "fmla" in assembly, 32 if architecture == "arm" else 16, features)
 
 
 TARGET = _detect()
