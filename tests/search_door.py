@@ -5,7 +5,6 @@ no training, and says which broke a law: an exit code that is documented, no tra
 is refused, files whole or as they were, and nothing on the terminal that it would obey.
 """
 
-import argparse
 import contextlib
 import os
 import random
@@ -17,7 +16,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from fastrnn.cli import main
 from fastrnn.forecast import Forecaster
 from fastrnn.text import TextModel
 from tests import odd
+from tests.searching import arguments, counted
 
 LIMIT = 60
 """Seconds after which a command hangs."""
@@ -271,10 +271,11 @@ def in_a_process(drawn: Command, before: dict[str, Any]) -> str:
     return fault and f"in a process of its own: {fault}\n{err}"
 
 
-def search(count: int, seed: int, tell: Callable[[str], None], first: int = 1) -> int:
-    """Run so many commands, each in a folder of its own; give the number of those that broke a law."""
-    home, faults, models = Path.cwd(), 0, prepare()
-    for number in range(first, first + count):
+def search(numbers: Iterable[int], seed: int, tell: Callable[[str], None]) -> tuple[int, int]:
+    """Run commands, each in a folder of its own; give how many these were, and how many broke a law."""
+    home, count, faults, models = Path.cwd(), 0, 0, prepare()
+    for number in numbers:
+        count += 1
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
             try:
@@ -284,19 +285,18 @@ def search(count: int, seed: int, tell: Callable[[str], None], first: int = 1) -
         if fault:
             faults += 1
             tell(f"case {number} of seed {seed}: {fault}")
-    return faults
+    return count, faults
 
 
 def run() -> int:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--count", type=int, default=2000)
-    options.add_argument("--seed", type=int, default=0)
+    options = arguments(__doc__)
+    options.add_argument("--count", type=int, help="how many commands, instead of --seconds")
     options.add_argument("--first", type=int, default=1, help="number of the first command")
     chosen = options.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     start = time.perf_counter()
-    faults = search(chosen.count, chosen.seed, print, chosen.first)
-    print(f"{chosen.count} commands, {faults} broke a law; {time.perf_counter() - start:.0f} s")
+    count, faults = search(counted(chosen, chosen.first), chosen.seed, print)
+    print(f"{count} commands, {faults} broke a law; {time.perf_counter() - start:.0f} s")
     return 1 if faults else 0
 
 

@@ -6,7 +6,6 @@ same model, trainer and kernel or with others, and must be done in time, with th
 
 from __future__ import annotations
 
-import argparse
 import faulthandler
 import os
 import random
@@ -16,7 +15,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ import fastrnn as fr
 from fastrnn.kernels import cache
 from fastrnn.kernels.operation import Operation
 from fastrnn.kernels.optimizers import UPDATE, zero_gradients
+from tests.searching import arguments, counted
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((64, 8, 3)), RNG.standard_normal((64, 1))
@@ -104,8 +104,8 @@ def fork(work: Work, seed: int) -> tuple[str, int]:
     return task.__name__, child
 
 
-def search(count: int, seed: int, folder: Path) -> list[str]:
-    """Fork so many children; return what is wrong, a line for each."""
+def search(numbers: Iterable[int], seed: int, folder: Path) -> list[str]:
+    """Fork a child for each number; return what is wrong, a line for each."""
     random.seed(seed)
     cache.FOLDER = folder
     work = Work(folder)
@@ -113,8 +113,9 @@ def search(count: int, seed: int, folder: Path) -> list[str]:
     threads = [threading.Thread(target=work.keep_at, args=(task,)) for task in tasks]
     for thread in threads:
         thread.start()
-    told = []
-    for number in range(count):
+    told, count = [], 0
+    for number in numbers:
+        count += 1
         time.sleep(random.uniform(0, 0.01))
         name, child = fork(work, seed + number)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -131,12 +132,11 @@ def search(count: int, seed: int, folder: Path) -> list[str]:
 
 def main() -> int:
     """Search as the command line says; 1 if something is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = arguments(__doc__)
+    parser.add_argument("--count", type=int, help="how many forks, instead of --seconds")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        told = search(given.count, given.seed, Path(folder))
+        told = search(counted(given), given.seed, Path(folder))
     print(*told[:5], sep="\n")
     return int(bool(told))
 

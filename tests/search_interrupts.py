@@ -12,7 +12,6 @@ in a hundredth of that time. After each:
 
 from __future__ import annotations
 
-import argparse
 import copy
 import faulthandler
 import os
@@ -25,7 +24,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,6 +36,7 @@ from fastrnn import team
 from fastrnn.kernels import cache
 from fastrnn.kernels.operation import Operation
 from fastrnn.kernels.optimizers import UPDATE, zero_gradients
+from tests.searching import arguments, counted
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((48, 6, 3)), RNG.standard_normal((48, 1))
@@ -244,8 +244,8 @@ def steps_of(call: Callable[[], None]) -> int:
     return steps
 
 
-def search(count: int, seed: int, folder: Path, calls: list[str]) -> list[str]:
-    """Interrupt so many calls; return what is wrong, a line for each."""
+def search(numbers: Iterable[int], seed: int, folder: Path, calls: list[str]) -> list[str]:
+    """Interrupt a call for each number; return what is wrong, a line for each."""
     random.seed(seed)
     team.IDLE_SECONDS = 0.05  # so that threads end and are started again all the time
     scene, elsewhere, interrupter = Scene(folder, seed), Elsewhere(), Interrupter()
@@ -256,9 +256,10 @@ def search(count: int, seed: int, folder: Path, calls: list[str]) -> list[str]:
         CALLS[name](scene)
         times[name] = time.perf_counter() - start
         steps[name] = 0 if name in RARE else steps_of(lambda name=name: CALLS[name](scene))
-    told, interrupted = [], 0
+    told, interrupted, count = [], 0, 0
     weights = [0.02 if name in RARE else 1.0 for name in calls]
-    for number in range(count):
+    for number in numbers:
+        count += 1
         (name,) = random.choices(calls, weights)
         by_steps = steps[name] and random.random() < 0.5
         came = is_over = False
@@ -302,15 +303,14 @@ def search(count: int, seed: int, folder: Path, calls: list[str]) -> list[str]:
 
 def main() -> int:
     """Search as the command line says; 1 if something is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = arguments(__doc__)
+    parser.add_argument("--count", type=int, help="how many calls, instead of --seconds")
     parser.add_argument("--calls", nargs="+", default=list(CALLS), choices=list(CALLS))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "files"
         files.mkdir()
-        return int(bool(search(given.count, given.seed, files, given.calls)))
+        return int(bool(search(counted(given), given.seed, files, given.calls)))
 
 
 if __name__ == "__main__":

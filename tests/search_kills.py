@@ -7,7 +7,6 @@ another process that saves beside it all the time, and never finds its own file 
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
@@ -15,12 +14,13 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 import fastrnn as fr
+from tests.searching import arguments, counted
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((32, 4, 3)), RNG.standard_normal((32, 1))
@@ -54,7 +54,7 @@ def start(work: Callable[[], None]) -> int:
     return child
 
 
-def search(count: int, seed: int, folder: Path) -> list[str]:
+def search(numbers: Iterable[int], seed: int, folder: Path) -> list[str]:
     """Kill so often; return what is wrong, a line for each."""
     random.seed(seed)
     models = [make_model(1), make_model(2)]
@@ -75,12 +75,13 @@ def search(count: int, seed: int, folder: Path) -> list[str]:
         models[1].save(folder / BESIDE)
         time.sleep(0.002)
 
-    told, left, stop = [], 0, signal.SIGKILL
+    told, left, count, stop = [], 0, 0, signal.SIGKILL
     beside = start(save_beside)
     begun = time.perf_counter()
     save()
     duration = time.perf_counter() - begun
-    for number in range(count):
+    for number in numbers:
+        count += 1
         work = random.choice([save, save, save, fit])
         child = start(work)
         time.sleep(random.uniform(0, 2 * duration))
@@ -117,13 +118,12 @@ def search(count: int, seed: int, folder: Path) -> list[str]:
 
 def main() -> int:
     """Search as the command line says; 1 if something is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = arguments(__doc__)
+    parser.add_argument("--count", type=int, help="how many kills, instead of --seconds")
     given = parser.parse_args()
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk would take nearly all of the time
     with tempfile.TemporaryDirectory(dir=memory) as folder:
-        return int(bool(search(given.count, given.seed, Path(folder))))
+        return int(bool(search(counted(given), given.seed, Path(folder))))
 
 
 if __name__ == "__main__":

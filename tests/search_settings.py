@@ -17,10 +17,11 @@ from collections import Counter
 
 import numpy as np
 
+from tests.searching import arguments
 from tests.settings import CHOICES, Case, draw, value
 from tests.settings_laws import Refused, check
 
-CHUNK = 100
+CHUNK = 50
 """Cases that a child process runs."""
 SHRUNK = 10
 """Failures that are made plain: each takes some tens of child processes."""
@@ -69,17 +70,24 @@ def run_chunk(seed: int, first: int, last: int) -> None:
             print(f"failed {type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)
 
 
-def search(seed: int, start: int, count: int) -> int:
-    """Run ``count`` cases; print what failed, made plain, and what was refused. Returns how many failed."""
-    begun, refused, place, stop = time.perf_counter(), Counter[str](), start, start + count
+def search(seed: int, start: int, count: int | None, seconds: float) -> int:
+    """Run ``count`` cases, or for so many seconds; print what failed, made plain, and what was refused.
+
+    Returns how many failed.
+    """
+    begun, refused, place = time.perf_counter(), Counter[str](), start
     failed: list[int] = []
 
     def fail(how: str) -> None:
         failed.append(place)
         print(f"case {place} of seed {seed}: {how}", flush=True)
 
-    while place < stop:
-        chunk = [*PYTHON, "--seed", str(seed), "--chunk", str(place), str(min(stop, place + CHUNK))]
+    def is_over() -> bool:
+        return time.perf_counter() - begun >= seconds if count is None else place >= start + count
+
+    while not is_over():
+        last = place + CHUNK if count is None else min(start + count, place + CHUNK)
+        chunk = [*PYTHON, "--seed", str(seed), "--chunk", str(place), str(last)]
         child = subprocess.run(chunk, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in child.stdout.splitlines():
             word, _, rest = line.partition(" ")
@@ -92,7 +100,8 @@ def search(seed: int, start: int, count: int) -> int:
         if child.returncode:
             fail(f"crashed with exit code {child.returncode}")
         place += 1
-    print(f"{count} cases in {time.perf_counter() - begun:.0f} s: {len(failed)} failed, {refused.total()} were refused")
+    took = time.perf_counter() - begun
+    print(f"{place - start} cases in {took:.0f} s: {len(failed)} failed, {refused.total()} were refused")
     for line, times in refused.most_common():
         print(f"  {times:6} {line}")
     for found in failed[:SHRUNK]:
@@ -102,9 +111,8 @@ def search(seed: int, start: int, count: int) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = arguments(__doc__)
+    parser.add_argument("--count", type=int, help="how many cases, instead of --seconds")
     parser.add_argument("--start", type=int, default=0, help="the first case, to go on where a search ended")
     parser.add_argument("--case", help="run this case alone: a JSON object of names and places of choices")
     parser.add_argument("--chunk", type=int, nargs=2, help=argparse.SUPPRESS)
@@ -113,7 +121,7 @@ def main() -> int:
         run_chunk(given.seed, *given.chunk)
         return 0
     if given.case is None:
-        return int(search(given.seed, given.start, given.count) > 0)
+        return int(search(given.seed, given.start, given.count, given.seconds) > 0)
     case = json.loads(given.case)
     print({name: value(case, name) for name in case if name in CHOICES})
     try:

@@ -6,8 +6,27 @@ case fails, it says how to see that one again and ends with a status other than 
 """
 
 import argparse
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return what every search is told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long to go on (20)")
+    parser.add_argument("--seed", type=int, default=0, help="where to begin (0)")
+    return parser
+
+
+def counted(given: argparse.Namespace, first: int = 0) -> Iterator[int]:
+    """Number cases: ``--count`` of them, if there is such an argument, or as many as begin within ``--seconds``."""
+    start = time.monotonic()
+    for number in itertools.count(first):
+        is_over = time.monotonic() - start >= given.seconds if given.count is None else number - first >= given.count
+        if is_over and (number > first or given.count is not None):
+            return
+        yield number
 
 
 def search(attempt: Callable[[int], int | None], description: str | None = None) -> None:
@@ -18,10 +37,7 @@ def search(attempt: Callable[[int], int | None], description: str | None = None)
     Exception
         What ``attempt`` raised, after a line that tells the seed.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to go on (20)")
-    parser.add_argument("--seed", type=int, default=0, help="where to begin (0)")
-    given = parser.parse_args()
+    given = arguments(description).parse_args()
     start, seed, tried = time.monotonic(), given.seed, 0
     while seed == given.seed or time.monotonic() - start < given.seconds:
         try:
