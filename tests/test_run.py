@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastrnn.cli import main
+from fastrnn.settings import cell_name
 from fastrnn.tutorials import NAMES
 from fastrnn.tutorials.comparison import compare
 
@@ -95,3 +96,12 @@ def test_figures_stand_in_columns():
         "sum             101185.6    50000.0",
         "a longer name        yes         no",
     ]
+
+
+def test_cells_of_stocks_are_spelled_as_one_likes(capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr("fastrnn.tutorials.stocks.main", lambda cells, *_, **__: seen.extend(cells))
+    told(capsys, "run", "stocks", "--cell", "LSTM", "SimpleRNN", "rnn", "Gru", "ALL")
+    assert [cell_name(cell) for cell in seen] == ["lstm", "simple_rnn", "simple_rnn", "gru", "all"]
+    assert main(["run", "stocks", "--cell", "ltsm"]) == 2
+    assert 'Invalid value "ltsm" for --cell. Choose from: ' in capsys.readouterr().err

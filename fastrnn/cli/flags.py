@@ -28,9 +28,13 @@ def as_flags(text: str) -> str:
 
 def strict(kind: Any, tokens: "Sequence[Token]") -> Any:
     """Convert what stands behind a flag, whole numbers only where they are asked for: 1.5 is not 1."""
-    from cyclopts import convert
+    from cyclopts import CoercionError, convert
 
-    return convert(kind, tokens, converter=_one)
+    if int in (kind, *get_args(kind)):
+        for token in tokens:
+            if "." in token.value:
+                raise CoercionError(token=token, target_type=int)
+    return convert(kind, tokens)
 
 
 def cells(kind: Any, tokens: "Sequence[Token]") -> Any:
@@ -38,13 +42,5 @@ def cells(kind: Any, tokens: "Sequence[Token]") -> Any:
     from cyclopts import convert
 
     known = {cell_name(name): name for name in get_args(get_args(kind)[0])}
-    return convert(kind, [known.get(cell_name(token.value.casefold()), token.value) for token in tokens])
-
-
-def _one(kind: type, token: "Token | str") -> Any:
-    from cyclopts import convert
-
-    text = token if isinstance(token, str) else token.value
-    if kind is int and "." in text:
-        raise ValueError(text)
-    return convert(kind, [text])
+    names = [known.get(cell_name(token.value.casefold()), token.value) for token in tokens]
+    return convert(kind, [token.evolve(value=name) for token, name in zip(tokens, names, strict=True)])
