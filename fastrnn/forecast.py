@@ -186,18 +186,20 @@ class Forecaster(Settings):
         series = table.select(report.target, self.features, self.missing)
         view = _View.of(series, len(series.values), self.window, self.horizon)
         model = self._new_model(series)
-        history = self._trainer(model).fit(
+        trainer = self._trainer(model)
+
+        def check(epoch: int, logs: dict[str, float]) -> None:
+            loss = logs["loss"] if trainer.is_finite else np.nan
+            _check_loss("the loss on all rows", loss, epoch, self.learning_rate)
+
+        trainer.fit(
             self._inputs(view.x),
             self._outputs(view, slice(None)),
             epochs=report.kept,
             batch_size=self.batch_size,
-            callbacks=callbacks,
+            callbacks=[check, *callbacks],
             verbose=0,
         )
-        if not np.isfinite(history.history["loss"]).all():
-            raise ValueError(
-                f"the loss on all rows is not finite; expected it so: lower learning_rate={self.learning_rate}"
-            )
         self.model, self.recipe = model, self._recipe(view, series, report.period)
         return replace(report, learned=report.rows)
 
@@ -381,13 +383,16 @@ class _Best:
 
     def __call__(self, epoch: int, logs: dict[str, float]) -> None:
         for name, what in (("loss", "the loss"), ("val_loss", "the loss on the validation windows")):
-            if not np.isfinite(logs[name]):
-                rate = self.trainer.optimizer.learning_rate
-                raise ValueError(
-                    f"{what} is {logs[name]} in epoch {epoch + 1}; expected a finite one: lower learning_rate={rate}"
-                )
+            _check_loss(what, logs[name], epoch, self.trainer.optimizer.learning_rate)
         if logs["val_loss"] < self.loss:
             self.loss, self.epoch, self.weights = logs["val_loss"], epoch + 1, self.model.get_weights()
+
+
+def _check_loss(what: str, loss: float, epoch: int, learning_rate: float) -> None:
+    if not np.isfinite(loss):
+        raise ValueError(
+            f"{what} is {loss} in epoch {epoch + 1}; expected a finite one: lower learning_rate={learning_rate}"
+        )
 
 
 def _dates_after(dates: Dates | None, recipe: Recipe, steps: int) -> Dates | None:

@@ -8,6 +8,7 @@ computed, and is left out altogether where nothing else reads the outputs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -123,16 +124,16 @@ class Columns:
             Another shape or type, NaN, infinity, classes that there are not, numbers that are no probabilities.
         """
         places = (samples, steps) if self._every_step else (samples,)
-        counts = checks.counting(places, sample_weight, lengths, self._padding_first)
+        counts = partial(checks.counting, places, sample_weight, lengths, self._padding_first)
         if self.names[0] == SPARSE:
-            return checks.classes(y, places, self._outputs, counts)
+            return checks.classes(y, places, self._outputs, counts())
         array = checks.targets(y, samples, steps if self._every_step else None, self._outputs, dtype, counts=counts)
         for name, check in (
             ("binary_crossentropy", checks.probabilities),
             ("categorical_crossentropy", checks.distributions),
         ):
             if name in self.names:
-                check(array, counts)
+                check(array, counts())
         return array
 
     def row_size(self, steps: int) -> tuple[int, bool]:

@@ -166,7 +166,7 @@ def test_refit(capsys):
     assert main(["train", *SMALL, "--refit"]) == 0
     printed = capsys.readouterr()
     assert "learned again from all 309 rows, in 2 epochs" in printed.out
-    assert [line.split(":")[0] for line in printed.err.splitlines()] == ["epoch 1/2", "epoch 2/2"] * 2
+    assert [line.split(" - ")[0] for line in printed.err.splitlines()] == ["epoch 1/2", "epoch 2/2"] * 2
     assert main(["train", *SMALL, "--out", "earlier"]) == 0
     assert "learned from the first 217 of 309 rows; --refit lets it learn from all" in capsys.readouterr().out
     assert Forecaster.load("model.safetensors").recipe.mean == [

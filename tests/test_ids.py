@@ -184,7 +184,7 @@ REFUSED: dict[str, tuple[Callable[[fr.Sequential], Any], type[Exception] | tuple
     "too large": (of_ids(with_id(V)), ValueError, ["x has", str(V), "row 3", "step 2"]),
     "negative": (of_ids(with_id(-1)), ValueError, ["x has", "-1", "row 3", "step 2"]),
     "negative within the length": (
-        lambda: make_pair("embedding", "lstm", False, "float32")[0].predict(with_id(-1), np.full(N, 3)),
+        lambda model: model.predict(with_id(-1)(make_ids()), np.full(N, 3)),
         ValueError,
         ["x has -1", "row 3", "step 2"],
     ),

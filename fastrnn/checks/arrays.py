@@ -7,12 +7,16 @@ before it is checked, so that nobody can change it afterwards. Floats stay where
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
+Counts = Callable[[], NDArray[np.bool_]]
+"""What tells which places count, made only where it is asked for: as large as the targets themselves, at worst."""
 
 
 PADDING = "pad the shorter rows and give lengths"
@@ -61,7 +65,7 @@ def _whole(name: str, array: Array, cure: str) -> Array:
     return array
 
 
-def _finite(name: str, array: Array, counts: NDArray[np.bool_] | None = None) -> None:
+def _finite(name: str, array: Array, counts: Counts | None = None) -> None:
     """Refuse NaN and infinity, naming the first row that has one; with ``counts`` only at those rows, or steps."""
     if array.dtype.kind != "f":
         return
@@ -69,7 +73,8 @@ def _finite(name: str, array: Array, counts: NDArray[np.bool_] | None = None) ->
         return
     bad = ~np.isfinite(array)
     if counts is not None:
-        bad &= counts.reshape(counts.shape + (1,) * (array.ndim - counts.ndim))
+        places = counts()
+        bad &= places.reshape(places.shape + (1,) * (array.ndim - places.ndim))
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
@@ -88,7 +93,7 @@ def all_finite(numbers: Array) -> bool:
     return math.isfinite(np.vdot(numbers, numbers)) or bool(np.isfinite(numbers).all())
 
 
-def _cast(name: str, array: Array, dtype: str, counts: NDArray[np.bool_] | None = None) -> Array:
+def _cast(name: str, array: Array, dtype: str, counts: Counts | None = None) -> Array:
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     with np.errstate(over="ignore", invalid="ignore"):
@@ -98,9 +103,9 @@ def _cast(name: str, array: Array, dtype: str, counts: NDArray[np.bool_] | None 
     return cast
 
 
-def within(lengths: NDArray[np.int64] | None, steps: int) -> NDArray[np.bool_] | None:
-    """Return which steps (N, T) stand within the rows' lengths; None without lengths."""
-    return None if lengths is None else np.arange(steps) < lengths[:, None]
+def _within(lengths: NDArray[np.int64], steps: int) -> NDArray[np.bool_]:
+    """Return which steps (N, T) stand within the rows' lengths."""
+    return np.asarray(np.arange(steps) < lengths[:, None], np.bool_)
 
 
 def sequences(
@@ -128,7 +133,7 @@ def sequences(
     if 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; expected at least one sequence, one step and one feature")
     checked = row_lengths(lengths, *array.shape[:2])
-    counts = within(checked, array.shape[1])
+    counts = None if checked is None else partial(_within, checked, array.shape[1])
     _finite(name, array, counts)
     return _cast(name, array, dtype, counts), checked
 
@@ -161,9 +166,8 @@ def ids(
     _whole(name, array, f"{name}.astype(int): {why}")
     checked = row_lengths(lengths, *array.shape)
     own = np.array(array, np.int64, order="C")
-    counts = within(checked, array.shape[1])
-    if counts is not None:
-        own[~counts] = 0
+    if checked is not None:
+        own[~_within(checked, array.shape[1])] = 0
     if own.view(np.uint64).max() >= vocabulary:
         bad = (own < 0) | (own >= vocabulary)
         row, step = (int(i) for i in np.argwhere(bad)[0])
@@ -181,12 +185,12 @@ def targets(
     outputs: int,
     dtype: str,
     name: str = "y",
-    counts: NDArray[np.bool_] | None = None,
+    counts: Counts | None = None,
 ) -> Array:
     """Return ``y`` as a contiguous array (N, O), or (N, T, O) if the model answers at each of ``steps`` steps.
 
-    It is finite at the places (N,) or (N, T) that count (``counts``; None is all). A last axis of one output may be
-    left out.
+    It is finite at the places (N,) or (N, T) that count (``counts`` tells; None is all). A last axis of one output may
+    be left out.
 
     Raises
     ------

@@ -56,7 +56,9 @@ def keras_check(*, epochs: int = 2000, seed: int = 0, plot: Path | None = None) 
     check_plot(plot)
     from fastrnn.tutorials import keras_check
 
-    keras_check.main(epochs=epochs, seed=seed, plot=plot, callbacks=[progress()])
+    keras_check.main(
+        epochs=checks.positive_int("epochs", epochs), seed=checks.seed(seed), plot=plot, callbacks=[progress()]
+    )
 
 
 @app.command
