@@ -1,5 +1,7 @@
 """Tables: what is read, what is refused and where."""
 
+import csv
+import io
 import os
 import subprocess
 import sys
@@ -16,8 +18,10 @@ from hypothesis import strategies as st
 
 from fastrnn import datasets
 from fastrnn.dates import Step, continue_dates, infer_step
+from fastrnn.delimited import read_delimited
 from fastrnn.extras import MissingExtra
 from fastrnn.moments import dates_of, read_dates
+from fastrnn.numerals import typed_columns
 from fastrnn.tables import as_table, read_table
 
 
@@ -183,6 +187,31 @@ def test_refuses_cells(write, rows, message):
 )
 def test_decimal_commas(write, content, numbers):
     assert np.array_equal(read_table(write(content)).columns["B"], numbers, equal_nan=True)
+
+
+@given(
+    st.lists(st.tuples(*2 * [st.text('a1,;\t"\n\r é', max_size=4)]), min_size=1, max_size=6),
+    st.sampled_from(",;\t"),
+    st.sampled_from(["utf-8", "utf-16"]),
+)
+def test_what_a_writer_wrote_is_read(rows, separator, encoding):
+    """Every cell but for blanks around it, and every row but for blank ones at the end."""
+    file = io.StringIO()
+    csv.writer(file, delimiter=separator).writerows([("x", "y"), *rows])
+    kept = [tuple(cell.strip() for cell in row) for row in rows]
+    while kept and kept[-1] == ("", ""):
+        kept.pop()
+    if kept:
+        found = read_delimited(file.getvalue().encode(encoding), "data.csv").columns
+        assert list(zip(found["x"], found["y"], strict=True)) == kept
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=9), st.sampled_from(["{:,.2f}", "{:.2f}"]))
+def test_a_writer_of_decimal_commas(values, form):
+    written = [form.format(value).translate(str.maketrans(",.", ".,")) for value in values]
+    found = read_delimited("\n".join(["x;y", *(f";{cell}" for cell in written)]).encode(), "data.csv")
+    (numbers,) = typed_columns([found.columns["y"]], found.commas)
+    assert numbers.tolist() == [float(f"{value:.2f}") for value in values]
 
 
 @pytest.mark.parametrize(

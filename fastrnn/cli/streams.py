@@ -74,6 +74,7 @@ class _Nowhere(io.TextIOBase):
 @contextlib.contextmanager
 def voices() -> Iterator[Voice]:
     """Put a `Voice` in the place of standard output, which is given, and of standard error; warnings take one line."""
+    _occupy()
     streams = sys.stdout, sys.stderr
     voice: Any = Voice(sys.stdout)
     sys.stdout, sys.stderr = voice, Voice(sys.stderr)
@@ -85,6 +86,15 @@ def voices() -> Iterator[Voice]:
         sys.stderr.flush()
     finally:
         sys.stdout, sys.stderr = streams
+
+
+def _occupy() -> None:
+    """Take the numbers of standard streams that are closed: a model would be written where others write errors to."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def harmless(text: str) -> str:
