@@ -65,6 +65,11 @@ def _whole(name: str, array: Array, cure: str) -> Array:
     return array
 
 
+def _outside(array: NDArray[np.int64], end: int) -> NDArray[np.bool_]:
+    """Return where numbers are not from 0 to ``end`` - 1."""
+    return array.view(np.uint64) >= np.uint64(end)
+
+
 def _finite(name: str, array: Array, counts: Counts | None = None) -> None:
     """Refuse NaN and infinity, naming the first row that has one; with ``counts`` only at those rows, or steps."""
     if array.dtype.kind != "f":
@@ -168,8 +173,8 @@ def ids(
     own = np.array(array, np.int64, order="C")
     if checked is not None:
         own[~_within(checked, array.shape[1])] = 0
-    if own.view(np.uint64).max() >= vocabulary:
-        bad = (own < 0) | (own >= vocabulary)
+    bad = _outside(own, vocabulary)
+    if bad.any():
         row, step = (int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name} has {array[row, step]} in row {row} at step {step}, {int(bad.sum())} such in all; "
@@ -260,7 +265,7 @@ def classes(
         raise ValueError(f"{name} has shape {array.shape}; expected {places}: {why}{cure}")
     _whole(name, array, f"{name}.astype(int): {why}")
     own = np.array(array, np.int64, order="C")
-    bad = ((own < 0) | (own >= count)) & counts
+    bad = _outside(own, count) & counts
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         at = f"row {place[0]}" + (f" at step {place[1]}" if len(place) == 2 else "")

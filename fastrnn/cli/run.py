@@ -54,6 +54,7 @@ def keras_check(*, epochs: int = 2000, seed: int = 0, plot: Path | None = None) 
         Picture to write: the three predictions on their way, and the loss (.png, .svg, .pdf).
     """
     check_plot(plot)
+    from fastrnn import checks
     from fastrnn.tutorials import keras_check
 
     keras_check.main(
