@@ -125,7 +125,7 @@ def test_interrupted_and_resumed(capsys):
         while not Path("text.safetensors.ckpt").exists():
             assert training.poll() is None
             time.sleep(0.1)
-        time.sleep(0.5)
+        time.sleep(0.2)
         training.send_signal(signal.SIGINT)
         out, err = (stream.read().decode() for stream in (training.stdout, training.stderr))
     assert training.returncode == 130

