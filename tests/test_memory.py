@@ -15,6 +15,7 @@ import fastrnn as fr
 from fastrnn import memory
 from fastrnn.kernels.product import padded
 from fastrnn.kernels.vector import LANES_OF
+from fastrnn.plan import Data
 from tests.cases import GRID, Case
 from tests.laws import FORWARDS, KINDS, make_layer
 
@@ -128,7 +129,8 @@ def make_plan(case: Case, **settings: Any) -> tuple[fr.Trainer, int]:
     layer = getattr(fr, case.cell)(case.H, recurrent_initializer="zeros")
     model = fr.Sequential([layer, fr.Dense(1)], input_size=case.I, dtype=case.dtype)
     trainer = fr.Trainer(model, threads=1, **settings)
-    trainer._training_plan(case.B, case.T, False)
+    data = Data(np.zeros((case.B, case.T, case.I), case.dtype), np.zeros((case.B, 1), case.dtype))
+    trainer._training_plan(data, case.B, False, threads=1)
     activations = case.B * (case.T * (case.I + STORED[case.cell] * case.H) + 1)
     return trainer, (activations + 4 * model.count_params()) * np.dtype(case.dtype).itemsize
 

@@ -24,7 +24,7 @@ TRIED = {
 }  # fmt: skip
 """The choice that tries a parameter."""
 UNTRIED = {
-    "model", "name", "epochs", "callbacks", "verbose", "unit_forget_bias", "embeddings_initializer",
+    "model", "name", "epochs", "callbacks", "verbose", "more", "unit_forget_bias", "embeddings_initializer",
     "kernel_initializer", "recurrent_initializer", "bias_initializer",
 }  # fmt: skip
 """Parameters that no kernel knows of."""

@@ -18,7 +18,7 @@ from fastrnn.kernels.signals import (
     own_steps,
     rows_at,
 )
-from fastrnn.kernels.vector import fields, lanes, load, offset, splat, store
+from fastrnn.kernels.vector import fields, integers_at, lanes, load, offset, splat, store
 
 MERGE = record(SIGNALS + "units mode backward backward_first d_backward lengths has_lengths padding_first")
 """``input`` is the output of the forward direction (``units``), ``backward`` from ``backward_first`` on that of the
@@ -118,5 +118,5 @@ def turn_backward(real, call, spec):
 
 @helper
 def _is_before(s, t, row):
-    """Whether ``t`` is padding that a layer that reads backwards meets before the row's own steps."""
-    return s.padding_first == 0 and is_held(s, t, row)
+    """Whether ``t`` is padding that a layer that reads backwards meets before the row's own steps, if it has any."""
+    return is_held(s, t, row) and (s.padding_first == 0 or integers_at(s.lengths)[row] == 0)
