@@ -77,8 +77,9 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     rows = [line.split() for line in lines[1:11]]
     assert all(row[1] == row[2] for row in rows)
     assert [row[3] == row[4] for row in rows] == [False] * 6 + [True] * 4
-    assert [line.rsplit(maxsplit=2)[1:] for line in lines[13:16]] == [["100.00", "%"]] * 3
-    assert lines[16:] == ["plot: error.png"]
+    assert lines[11].startswith("published: the errors that the author's program printed")
+    assert [line.rsplit(maxsplit=2)[1:] for line in lines[14:17]] == [["100.00", "%"]] * 3
+    assert lines[17:] == ["plot: error.png"]
     assert Path("error.png").read_bytes().startswith(b"\x89PNG")
 
 

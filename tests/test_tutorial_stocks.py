@@ -1,7 +1,7 @@
 """stocks: what is held out stays out, the networks learn, and persistence stands beside them."""
 
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -133,7 +133,7 @@ def test_one_of_each(brief, capsys):
 
 
 def test_the_flags_name_what_there_is():
-    hints = commands.stocks.__annotations__
+    hints = get_type_hints(commands.stocks)
     for flag, known in (("cell", CELLS), ("optimizer", OPTIMIZERS)):
         assert get_args(get_args(hints[flag])[0]) == (*known, "all")
 

@@ -3,11 +3,12 @@
 import numpy as np
 
 import fastrnn as fr
+from fastrnn.tutorials.xsinx_numpy import POINTS, RATE, UNITS, WINDOW, Net, train_epoch
 
 NAME = "xsinx"
 WHAT = "B = 1, T = 5, I = 6, H = 20; SGD, 28,800 updates; the RMSE of the fit in the last epoch"
 
-EPOCHS, RATE, UNITS, POINTS, WINDOW = 300, 0.023, 20, 6, 5
+EPOCHS = 300
 
 
 def draw(seed):
@@ -21,32 +22,10 @@ def draw(seed):
 
 def slow(seed):
     x, y, U, W, V = draw(seed)
-    b, c = np.zeros(UNITS), np.zeros(POINTS)
+    net, x, y = Net.of(W, U, V), x[:, :, None], y[:, :, None]
     for _ in range(EPOCHS):
-        state, total = np.zeros(UNITS), 0.0
-        for first in range(len(y) - WINDOW + 1):
-            window, target = x[first : first + WINDOW], y[first + WINDOW - 1]
-            states = [state]
-            for group in window:
-                states.append(np.tanh(np.dot(U, group) + np.dot(W, states[-1]) + b))
-            output = np.dot(V, states[-1]) + c
-            total += np.sum((output - target) ** 2)
-            d_output = 2 * (output - target)
-            dU, dW, db = np.zeros(U.shape), np.zeros(W.shape), np.zeros(b.shape)
-            d_state = np.dot(V.T, d_output)
-            for t in reversed(range(WINDOW)):
-                d_sum = d_state * (1 - states[t + 1] ** 2)
-                dU += np.outer(d_sum, window[t])
-                dW += np.outer(d_sum, states[t])
-                db += d_sum
-                d_state = np.dot(W.T, d_sum)
-            V -= RATE * np.outer(d_output, states[-1])
-            c -= RATE * d_output
-            U -= RATE * dU
-            W -= RATE * dW
-            b -= RATE * db
-            state = states[-1]
-    return float(np.sqrt(total / (POINTS * (len(y) - WINDOW + 1))))
+        fit, _ = train_epoch(net, x, y, np.zeros((UNITS, 1)), overwrite=False)
+    return float(np.sqrt(np.mean((fit - y[WINDOW - 1 :]) ** 2)))
 
 
 def fast(seed):

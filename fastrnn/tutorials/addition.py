@@ -151,6 +151,7 @@ def main(steps: int = 10_000, seed: int = 0, plot: str | Path | None = None) -> 
         told = f"{look.pair[0]} + {look.pair[1]} = {to_numbers(bits)}"
         rows.append((str(look.step), *errors, _word(bits), _word(truth), told))
     print(compare(rows, ("step", "error", "published", "prediction", "truth", "in decimal")))
+    print("published: the errors that the author's program printed; those of seed 0 are the same run, digit by digit")
     print()
     shares = [("all 128 x 128 pairs of 8 bits", share_right(learned.model, every_pair()))]
     for bits in (16, 32):

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
-from fastrnn import checks
 from fastrnn.tutorials.choosing import choose
 from fastrnn.tutorials.comparison import compare
 from fastrnn.tutorials.pictures import count_epochs, finish, panels
@@ -234,8 +233,6 @@ def main(
             if len(variants) == 1:
                 encode(variants[0], letters)
             raise ValueError(f"{letters!r} fits no variant; expected {', or '.join(map(_expected, variants))}")
-    checks.positive_int("epochs", epochs)
-    checks.seed(seed)
     checkpoints = {variant: Path(checkpoint or f"letters-{variant}.ckpt") for variant in variants}
     resumed = {variant: resume(variant, path) for variant, path in checkpoints.items() if path.exists()}
     trainers = {variant: resumed.get(variant) or start(variant, seed) for variant in variants}

@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
-from fastrnn import checks
 from fastrnn.initializers import Uniform
 from fastrnn.tutorials.comparison import compare
 from fastrnn.tutorials.pictures import count_epochs, finish, panels
@@ -164,8 +163,6 @@ def draw(windows: Windows, faithful: Outcome, plain: Outcome, learned: Outcome) 
 
 def main(epochs: int = 25, seed: int = 0, plot: str | Path | None = None) -> None:
     """Train all three, print the errors before every epoch beside the published ones; write the picture if asked."""
-    checks.positive_int("epochs", epochs)
-    checks.seed(seed)
     windows = make_windows()
     print("Half the squared error, summed over 100 training and over 50 validation windows, before each epoch.")
     print("published: what the author's program printed, from random weights of its own. At first the error is near")
