@@ -64,6 +64,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "batch_size": (100, 1, 2, 3, 4, 5, 7, 8, 16, 17),
     "shuffle": (False, True),
     "carry_state": (False, False, True),
+    "again": (False, True),
     "validation": ("none", "split", "data"),
     "sample_weight": ("none", "none", "random", "some", "nothing"),
     "lengths": ("none", "none", "random", "full", "nothing"),
