@@ -451,7 +451,8 @@ class Trainer(Guarded):
                 self.model.network, rows, steps,
                 columns=settings.columns, training=training, carry_state=carry_state, threads=threads,
             )  # fmt: skip
-            plan.go_on_from(self.progress)
+            if self._plan is not None or self._resumed is not None:
+                plan.go_on_from(self.progress)
             self._key = None  # an interrupt leaves no plan under another's key
             self._plan, self._resumed = plan, None
             self._key = key

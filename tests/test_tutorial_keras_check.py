@@ -76,7 +76,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     loss, *predictions = (float(here) for here, _ in columns.values())
     assert loss < 0.03
     np.testing.assert_allclose(predictions, Y[:, 0], atol=0.3)
-    assert printed.err.count("\n") == 10
+    assert printed.err.count("\n") == 11
     assert lines[-2].startswith("here: at the end of this run; published: ")
     assert lines[-1] == "plot: fit.png"
     assert Path("fit.png").read_bytes().startswith(b"\x89PNG")
