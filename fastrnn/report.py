@@ -135,9 +135,7 @@ class Report:
         if self.kept == 0:
             lines.append("no epoch beat persistence on the validation rows: the model is the persistence forecast")
         elif self.learned < self.rows:
-            lines.append(
-                f"learned from the first {self.learned} of {self.rows} rows; refit=True lets it learn from all"
-            )
+            lines.append(f"learned from the first {self.learned} of {self.rows} rows; refit() lets it learn from all")
         else:
             told = f"learned again from all {self.rows} rows, in {self.kept} epochs"
             lines.append(f"{told}; the errors are those of the model that had not seen the end")

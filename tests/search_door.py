@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 from fastrnn import Trainer, datasets, load
 from fastrnn.cli import main
@@ -236,7 +237,8 @@ def in_this_process(drawn: Command, draw: random.Random, before: dict[str, Any])
     signal.signal(signal.SIGALRM, hang)
     signal.alarm(LIMIT)
     try:
-        with odd.disk(draw) as full, warnings.catch_warnings():
+        columns = {"COLUMNS": draw.choice(["80", "80", "80", "0", "1", "7", "", "abc"])}
+        with odd.disk(draw) as full, warnings.catch_warnings(), mock.patch.dict(os.environ, columns):
             warnings.simplefilter("error")
             sys.stdout, sys.stderr = out.stream, err.stream
             code = main(drawn.arguments)

@@ -330,6 +330,13 @@ def test_what_it_tells_about_itself(capsys):
     assert main([]) == 0
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "abc"])
+def test_help_of_any_width(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["train", "--help"]) == 0
+    assert "window" in capsys.readouterr().out
+
+
 def test_help_loads_no_compiler():
     check = (
         "import sys\nfrom fastrnn.cli import main\nassert main(['train', '--help']) == 0\n"

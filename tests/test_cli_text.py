@@ -210,6 +210,20 @@ def test_resuming_refuses(refused, model):
     assert "text.safetensors" in refused("train", "book.txt", "--resume")
 
 
+def test_what_is_written_commands_no_terminal(capsys, monkeypatch):
+    """A file gets the characters that were learned, a terminal none that it would obey."""
+    Path("book.txt").write_text("a\x1b[31mb\n\t" * 400, encoding="utf-8")
+    assert main(["text", "train", "book.txt", *SMALL, "--epochs", "1"]) == 0
+    assert "\x1b" not in capsys.readouterr().err
+    asked = ["text", "generate", "text.safetensors", "--temperature", "100"]
+    assert main(asked) == 0
+    raw = capsys.readouterr().out
+    assert "\x1b" in raw
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(asked) == 0
+    assert capsys.readouterr().out == raw.replace("\x1b", "\\x1b")
+
+
 def test_generate_refuses(refused, model):
     assert "prompt has 'ß', which the model has never seen" in refused("generate", model, "--prompt", "Fuß")
     assert "--temperature -1.0; expected a number from 0 up" in refused("generate", model, "--temperature", "-1")

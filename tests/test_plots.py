@@ -247,7 +247,7 @@ def test_report_reads_well():
         "persistence                   0.3         0.2               1.000",
         "seasonal naive                0.5         0.4               1.667",
         "season: 19 rows, from the training rows' autocorrelation",
-        "learned from the first 100 of 140 rows; refit=True lets it learn from all",
+        "learned from the first 100 of 140 rows; refit() lets it learn from all",
     ]
     changed = dataclasses.replace(report(dated=False), period=None, mended=3, horizon=2)
     assert "140 rows, 3 missing mended; no dates recognised" in str(changed)

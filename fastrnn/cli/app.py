@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import shutil
 import sys
 from dataclasses import asdict, replace
 from importlib import metadata
@@ -21,6 +23,8 @@ from fastrnn.cli.streams import answer, say
 from fastrnn.files import CSV, SAFETENSORS, atomic_write, check_ending
 from fastrnn.settings import Settings
 
+_NARROWEST = 20
+
 app = App(
     name="fastrnn",
     help="Recurrent networks trained on the CPU: from a CSV to a forecast.",
@@ -33,12 +37,20 @@ app.command(texts.app)
 
 def run(arguments: list[str]) -> None:
     """Parse and run one command line; raises ValueError for one that does not parse."""
+    _widen()
     try:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         asked = " ".join(("fastrnn", *(error.command_chain or ()), "--help"))
         raise ValueError(f"{error} ({asked} lists what there is)") from None
     command(*bound.args, **bound.kwargs)
+
+
+def _widen() -> None:
+    """Let help be no narrower than 20 columns: rich wraps words for ever where there is no room for a frame."""
+    told = os.environ.get("COLUMNS", "")
+    if (told.isdecimal() and int(told) < _NARROWEST) or shutil.get_terminal_size().columns < _NARROWEST:
+        os.environ["COLUMNS"] = str(_NARROWEST)
 
 
 @app.command

@@ -12,18 +12,14 @@ if TYPE_CHECKING:
     from cyclopts import Token
 
 _NAMES = {field.name for settings in (Settings, TextSettings) for field in fields(settings)}
-_NAMES |= {"encoding", "length", "temperature", "top_k", "refit"}
+_NAMES |= {"encoding", "length", "temperature", "top_k"}
 _SETTING = re.compile(rf"\b({'|'.join(sorted(_NAMES))})=('([^']*)'|[^\s,;:)]+)")
 
 
 def as_flags(text: str) -> str:
     """Write settings as the flags that they are here."""
-
-    def flag(found: re.Match[str]) -> str:
-        value = "" if found[2] == "True" else f" {found[3] or found[2]}"
-        return f"--{found[1].replace('_', '-')}{value}"
-
-    return _SETTING.sub(flag, text)
+    text = text.replace("refit()", "--refit")
+    return _SETTING.sub(lambda found: f"--{found[1].replace('_', '-')} {found[3] or found[2]}", text)
 
 
 def strict(kind: Any, tokens: "Sequence[Token]") -> Any:
