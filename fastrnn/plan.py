@@ -538,7 +538,8 @@ class Plan:
     def _run(self, team: Team) -> None:
         if self.data is None:
             raise RuntimeError("what was to be read has been let go: another fit of this trainer has come in between")
-        self._barrier[:] = 0  # a fork while another thread ran may have left threads waiting that are not there
+        if self.threads > 1:
+            self._barrier[:] = 0  # a fork while another thread ran may have left threads waiting that are not there
         known = guards()
         if known is not None and not self.carry_state:
             for workspace in self._workspaces.values():

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
 import fastrnn as fr
+from fastrnn import files
 from fastrnn.files import (
     MAX_HEADER,
     FileFormatError,
@@ -25,7 +26,7 @@ from fastrnn.files import (
     read_tensors,
     write_tensors,
 )
-from tests.files import entry, forge, kill_between_write_and_replace
+from tests.files import HANG_IN_REPLACE, entry, forge, kill_between_write_and_replace
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, signals and limits of POSIX")
 
@@ -170,8 +171,65 @@ def test_a_kill_between_write_and_replace_leaves_the_old_file(tmp_path):
     code = f"from fastrnn.files import atomic_write; atomic_write({str(tmp_path / 'file')!r}, b'new')"
     kill_between_write_and_replace(code)
     assert (tmp_path / "file").read_bytes() == b"old"
+    assert len(os.listdir(tmp_path)) == 2
     atomic_write(tmp_path / "file", b"newer")
     assert (tmp_path / "file").read_bytes() == b"newer"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@posix
+def test_only_what_a_dead_process_was_writing_is_removed(tmp_path):
+    """Not a living one's file, and nothing that is called or made otherwise."""
+    code = f"from fastrnn.files import atomic_write; atomic_write({str(tmp_path / 'other')!r}, b'new')"
+    with subprocess.Popen([sys.executable, "-c", HANG_IN_REPLACE + code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "written\n"
+        (living,) = os.listdir(tmp_path)
+        names = [living[:-1], f"{living}.part", living.upper(), f".fastrnn-{'0' * 16}.tmp"]
+        for name in names:
+            (tmp_path / name).write_bytes(b"")
+        (tmp_path / f".fastrnn-{'0' * 16}.part").mkdir()
+        (tmp_path / f".fastrnn-{'1' * 16}.part").symlink_to(living[:-1])
+        os.mkfifo(tmp_path / f".fastrnn-{'2' * 16}.part")
+        before = set(os.listdir(tmp_path))
+        (tmp_path / f".fastrnn-{'3' * 16}.part").write_bytes(b"left")
+        atomic_write(tmp_path / "file", b"new")
+        assert set(os.listdir(tmp_path)) == before | {"file"}
+        process.kill()
+
+
+@posix
+def test_a_file_that_is_removed_before_it_is_held_is_written_again(tmp_path, monkeypatch):
+    import fcntl
+
+    flock, removed = fcntl.flock, []
+
+    def remove(file, operation):
+        if not removed:
+            removed.append(file.name)
+            os.unlink(file.name)
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", remove)
+    atomic_write(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["file"]
+    assert removed
+
+
+def test_without_such_locks_files_are_written_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
+    (tmp_path / f".fastrnn-{'0' * 16}.part").write_bytes(b"somebody's")
+    atomic_write(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert len(os.listdir(tmp_path)) == 2
+
+
+@posix
+def test_kills_at_random_instants():
+    """A sample of the search, which says what holds after each."""
+    command = [sys.executable, "-m", "tests.search_kills", "--count", "12"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # ---------------------------------------------------------------------------------------------- the container

@@ -4,7 +4,8 @@ import ctypes
 import gc
 import os
 import tracemalloc
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import fastrnn as fr
 from fastrnn import memory
 from fastrnn.kernels.product import padded
 from fastrnn.kernels.vector import LANES_OF
-from fastrnn.plan import Data
+from fastrnn.model import PLANS
+from fastrnn.plan import Data, Plan
 from tests.cases import GRID, Case
 from tests.laws import FORWARDS, KINDS, make_layer
 
@@ -118,6 +120,49 @@ def test_resident_memory_does_not_grow(kind: str, setting: str) -> None:
     before = resident()
     fit(100)
     assert resident() - before < 600_000
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
+    """Number of plans alive, of all that are made, and as many weights' gradients, while nobody looks for cycles."""
+    known: list[Any] = []
+
+    def note(plan: Plan, *arguments: Any, **settings: Any) -> None:
+        make(plan, *arguments, **settings)
+        known.append((weakref.ref(plan), weakref.ref(plan.gradients.base)))
+
+    def alive() -> int:
+        numbers = {sum(part() is not None for part in parts) for parts in zip(*known, strict=True)}
+        assert len(numbers) == 1
+        return numbers.pop()
+
+    make = Plan.__init__
+    monkeypatch.setattr(Plan, "__init__", note)
+    gc.disable()
+    yield alive
+    gc.enable()
+
+
+@pytest.mark.parametrize("kind", ["simple_rnn", "gru", "bidirectional"])
+def test_plans_and_buffers_go_with_their_owner(kind: str, plans: Callable[[], int]) -> None:
+    x, y = np.ones((12, 5, 3), np.float32), np.ones((12, 1), np.float32)
+    trainer = fr.Trainer(fr.Sequential([make_layer(kind, 4, every_step=False), fr.Dense(1)]), threads=2)
+    for rows in (12, 8, 4):
+        trainer.fit(x, y, epochs=1, batch_size=rows, validation_split=0.25, verbose=0)
+    with pytest.raises(KeyError):
+        trainer.fit(x, y, callbacks=[lambda epoch, figures: figures["none"]], batch_size=8, verbose=0)
+    assert plans() == 1 + len(trainer.model._plans) == 2
+    trainer.model.gradients(x, y)
+    assert plans() == 2
+    for rows in range(1, 13):
+        trainer.model.predict(x[:rows])
+        trainer.model.predict(x[:rows])
+    assert plans() == 1 + PLANS
+    model = trainer.model
+    del trainer
+    assert plans() == PLANS
+    del model
+    assert plans() == 0
 
 
 def make_plan(case: Case, **settings: Any) -> tuple[fr.Trainer, int]:

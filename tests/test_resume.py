@@ -1,8 +1,10 @@
 """Checkpoints: a trainer that was saved and resumed goes on as if nothing had happened; all else is refused."""
 
+import copy
 import errno
 import inspect
 import os
+import pickle
 import threading
 from typing import Any
 
@@ -14,6 +16,7 @@ from numpy.testing import assert_array_equal
 import fastrnn as fr
 from fastrnn.files import FileFormatError, write_tensors
 from fastrnn.forecast import Forecaster
+from fastrnn.history import History
 from fastrnn.team import Team
 from fastrnn.trainer_file import CheckpointHeader, TrainerSettings, checkpoint_of
 from tests.laws import make_batch
@@ -215,6 +218,89 @@ def test_history_of_all_fits(path):
     resumed = fr.Trainer.resume(path)
     assert_same(resumed, trainer)
     assert all(type(v) is float for v in resumed.history.history["val_loss"])
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_epoch_is_in_all_lists_of_a_history_or_in_none(place):
+    """Wherever between them Ctrl-C comes."""
+    interrupts = [place]
+
+    class Figures(dict):
+        def get(self, *arguments):
+            if interrupts and interrupts.pop() == 0:
+                raise KeyboardInterrupt
+            return super().get(*arguments)
+
+    history = History({"loss": [1.0], "mae": [2.0]})
+    if place < 3:
+        interrupts[:] = [0, *[1] * place]
+        with pytest.raises(KeyboardInterrupt):
+            history.append(1, Figures(loss=3.0, mae=4.0, val_loss=5.0))
+    else:
+        history.append(1, Figures(loss=3.0, mae=4.0, val_loss=5.0))
+    history.append(2, {"loss": 6.0, "mae": 7.0})
+    assert history.epoch == [0, 1, 2]
+    expected = {"loss": [1.0, 3.0, 6.0], "mae": [2.0, 4.0, 7.0], "val_loss": [np.nan, 5.0, np.nan]}
+    for name, values in history.history.items():
+        assert_array_equal(values, expected[name])
+    assert list(history.history) == list(expected)
+
+
+# ---------------------------------------------------------------------------------------------- copies
+
+COPIES = {"pickle": lambda whole: pickle.loads(pickle.dumps(whole)), "deepcopy": copy.deepcopy}
+every_copy = pytest.mark.parametrize("make_copy", COPIES.values(), ids=COPIES)
+
+
+@every_copy
+@every_optimizer
+def test_a_copy_of_a_trainer_goes_on_as_it_does(make_copy, optimizer):
+    """In its own time: what one learns the other does not know."""
+    trainer = make_trainer(optimizer=optimizer, metrics=["mae"])
+    copies = [make_copy(trainer)]
+    trainer.fit(epochs=2, batch_size=5, **make_data())
+    copies[0].fit(epochs=2, batch_size=5, **make_data())
+    assert_same(copies[0], trainer)
+    copies.append(make_copy(trainer))
+    copies.append(make_copy(copies[1]))
+    trainer.fit(epochs=2, batch_size=5, **make_data())
+    for other in copies:
+        other.fit(epochs=2, batch_size=5, **make_data())
+        assert_same(other, trainer)
+
+
+@every_copy
+def test_a_trainer_and_its_callbacks_are_copied_after_a_fit_and_within(make_copy, tmp_path):
+    watching = [
+        fr.EarlyStopping("loss", patience=2),
+        fr.ModelCheckpoint(tmp_path / "best.ckpt", "loss", save_best_only=True),
+        fr.ProgressBar(),
+    ]
+    trainer, within = make_trainer(), []
+
+    def take(epoch: int, figures: dict[str, float]) -> None:
+        if epoch == 1:
+            within.append(make_copy((trainer, watching)))
+
+    data = make_data()
+    trainer.fit(epochs=2, batch_size=5, callbacks=[*watching, take], **data)
+    after, callbacks = make_copy((trainer, watching))
+    assert [callback.best for callback in callbacks[:2]] == [watching[0].best] * 2
+    for one in (trainer, after, within[0][0]):
+        one.fit(epochs=2, batch_size=5, callbacks=watching if one is trainer else callbacks, **data)
+        assert_same(one, trainer)
+    assert within[0][1][0].best < np.inf
+
+
+@every_copy
+def test_a_trainer_whose_model_has_no_weights_is_copied(make_copy):
+    x, y = np.ones((4, 3, 2)), np.ones((4, 1))
+    trainers = [fr.Trainer(fr.Sequential([fr.SimpleRNN(3), fr.Dense(1)], seed=5))]
+    trainers.append(make_copy(trainers[0]))
+    for trainer in trainers:
+        trainer.fit(x, y, epochs=2, verbose=0)
+    assert_same(*trainers)
+    assert repr(make_copy(trainers[0].history).history) == repr(trainers[0].history.history)
 
 
 def test_settings_come_back(path):
