@@ -13,7 +13,9 @@ import fastrnn as fr
 from fastrnn import datasets
 from fastrnn.checkpoint import load_model, save_model
 from fastrnn.files import FileFormatError
+from fastrnn.initializers import Normal, Uniform
 from fastrnn.text import Book, CountModel, TextModel, TextSettings
+from fastrnn.text import model as text_model
 from fastrnn.text.alphabet import CODE_POINTS
 from fastrnn.text.model import checkpoint_of
 
@@ -38,6 +40,17 @@ def test_it_is_better_than_counts_of_low_order(learned):
     held_out = report.history["held_out_bits"]
     assert held_out[0] > report.counts[1] > report.bits == min(held_out) == held_out[report.kept - 1]
     assert report.history["bits"][-1] < report.history["bits"][0] - 1
+
+
+def test_vectors_of_characters_start_large(monkeypatch):
+    """The docstring of `Embedding` has the figures of whole texts; its scales are in the same order here."""
+    settings = {"units": 32, "embedding": 32, "dropout": 0.0, "recurrent_dropout": 0.0, "learning_rate": 2e-3}
+    assert text_model._START == Normal(1.0)
+    bits = []
+    for initializer in (Normal(1.0), Normal(32**-0.5), Uniform()):
+        monkeypatch.setattr(text_model, "_START", initializer)
+        bits.append(TextModel(**settings).fit(PART, epochs=2).bits)
+    assert bits[0] < min(bits[1:]) - 0.05
 
 
 def test_the_kept_weights_are_those_of_the_best_epoch(learned):
