@@ -45,7 +45,7 @@ def test_it_is_better_than_counts_of_low_order(learned):
 def test_vectors_of_characters_start_large(monkeypatch):
     """The docstring of `Embedding` has the figures of whole texts; its scales are in the same order here."""
     settings = {"units": 32, "embedding": 32, "dropout": 0.0, "recurrent_dropout": 0.0, "learning_rate": 2e-3}
-    assert text_model._START == Normal(1.0)
+    assert Normal(1.0) == text_model._START
     bits = []
     for initializer in (Normal(1.0), Normal(32**-0.5), Uniform()):
         monkeypatch.setattr(text_model, "_START", initializer)
