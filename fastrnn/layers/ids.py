@@ -25,7 +25,14 @@ class IdLayer(Layer, frozen=True):
 class Embedding(IdLayer, frozen=True):
     """A vector for each id: ``y[n, t] = embeddings[x[n, t]]``; the first layer of a model.
 
-    Weights: embeddings (V, E).
+    Weights: embeddings (V, E), uniform in ±0.05 at first, as in Keras.
+
+    In front of a network that reads characters, ``embeddings_initializer=Normal(1.0)`` of `fastrnn.initializers`, which
+    is PyTorch's, learns faster; it is what `fastrnn text train` takes. Held-out loss in nats, at ±0.05, at a standard
+    deviation of 1 / sqrt(E), and at 1: 128 LSTM units after 6 epochs of 120,000 characters with E = 64, Alice's
+    Adventures in Wonderland 1.76, 1.77, 1.68 (mean of 3 seeds), the help topics of Python 1.65, 1.65, 1.41 (of 2); 64
+    units after 10 epochs telling from 6,090 surnames of 731 different characters which of 18 languages they are from,
+    E = 32, 0.97, 0.97, 0.92 (of 3).
 
     Parameters
     ----------
