@@ -189,8 +189,8 @@ class Trainer(Guarded):
         -----
         Ids, classes, lengths and weights are copied when the fit begins: what becomes of the user's arrays changes
         nothing. Other numbers are read where they are, minibatch by minibatch, if x or y is a contiguous array of the
-        model's dtype, so that a callback may change them in place from epoch to epoch (they are not checked again); of
-        any other array, or a list, there is a copy.
+        model's dtype: a callback may change them in place from epoch to epoch (they are not checked again), and a file
+        that is mapped must stay as long as it is. Of any other array, or a list, there is a copy.
 
         Raises
         ------

@@ -1,7 +1,9 @@
 """Data that change while they are used, by a callback or another thread: never an address that was not checked."""
 
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,22 @@ def test_what_a_thread_makes_of_them(name: str) -> None:
     finally:
         stops.set()
         thread.join()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a file that is mapped can be cut short elsewhere only")
+def test_files_of_ids_classes_lengths_and_weights_may_be_cut_short(tmp_path: Path) -> None:
+    """They are mapped, read-only, and gone after the first epoch: reading them again would end the process."""
+    data, mapped = make_data(), {}
+    for name, array in data.items():
+        array.tofile(tmp_path / name)
+        mapped[name] = np.memmap(tmp_path / name, array.dtype, "r", shape=array.shape)
+
+    def cut() -> None:
+        for name in mapped:
+            os.truncate(tmp_path / name, 0)
+
+    for a, b in zip(fit(make_trainer(), mapped, cut), fit(make_trainer(), data), strict=True):
+        assert_array_equal(a, b)
 
 
 def test_numbers_may_be_changed_in_place_from_epoch_to_epoch() -> None:
