@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
@@ -47,8 +48,9 @@ class Guarded:
             raise AttributeError(f"{name} of a {kind.__name__} cannot be set; expected {kind._told[name]}")
         is_known = is_there or name in kind._told or name in kind._plain
         if not is_known and kind.__module__.startswith("fastrnn."):
-            known = [each for each in dir(kind) if hasattr(getattr(kind, each), "__set__") and each not in kind._told]
-            names = ", ".join(each for each in known if not each.startswith("_"))
+            known = [each for each in dir(kind) if hasattr(getattr(kind, each), "__set__")]
+            known += [field.name for field in fields(kind)] if is_dataclass(kind) else []
+            names = ", ".join(each for each in known if not each.startswith("_") and each not in kind._told)
             raise AttributeError(f"a {kind.__name__} has no setting {name!r}; expected {names or 'none to be set'}")
         super().__setattr__(name, value)
 

@@ -126,7 +126,7 @@ class ProgressBar(Lines):
 
         console = Console(self._file)
         self._bar = Bar(
-            total=epochs * samples, unit=" seq", unit_scale=True, file=console, leave=False,
+            total=epochs * samples, unit=" seq", unit_scale=True, file=console, leave=False, disable=False,
             dynamic_ncols=not console.is_cell, mininterval=0.5 if console.is_cell else 0.1, delay=console.is_cell / 2,
         )  # fmt: skip
 

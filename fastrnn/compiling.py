@@ -144,5 +144,5 @@ def describe() -> dict[str, Any]:
         "vector bits": TARGET.vector_bytes * 8,
         "fused multiply-add": TARGET.fma,
         "lanes": dict(LANES_OF),
-        "cache": str(cache.FOLDER) if cache.FOLDER else None,
+        "cache": str(cache.FOLDER) if cache.FOLDER else f"none: {cache.WHY}",
     }

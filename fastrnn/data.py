@@ -161,6 +161,8 @@ class Scaling:
         """
         unmasked("rows", rows, "fill or drop them first")
         values = np.asarray(rows, dtype=np.float64)
+        if len(values) == 0:
+            raise ValueError("rows is empty; expected at least one row to take a mean and a deviation of")
         with np.errstate(over="ignore", invalid="ignore"):
             # From the first row on: next to a large level, squares would swallow small deviations.
             moved = values - values[0]

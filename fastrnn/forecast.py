@@ -159,7 +159,7 @@ class Forecaster(Settings):
         forecast = view.values(model.predict(inputs[2]), split.test)
         return measure(table, series, split, self, period, forecast, history, kept)
 
-    def refit(self, data: Any, report: Report, callbacks: Sequence[Any] = ()) -> Report:
+    def refit(self, data: Any, report: Report, callbacks: Sequence[Any] = (), verbose: int | None = None) -> Report:
         """Train anew on all rows of a table, for as many epochs as `fit` kept.
 
         Parameters
@@ -168,7 +168,7 @@ class Forecaster(Settings):
             What `fit` was given.
         report
             What `fit` returned. The persistence forecast, of epoch 0, stays what it is.
-        callbacks
+        callbacks, verbose
             Passed to `Trainer.fit`; no rows are left to validate on, and to watch.
 
         Returns
@@ -180,6 +180,8 @@ class Forecaster(Settings):
         ValueError
             What `fit` raises; the forecaster is then as it was.
         """
+        self.__post_init__()  # what was set since then
+        callbacks = [*callbacks, *telling(verbose, callbacks)]
         if report.kept == 0:
             return report
         table = as_table(data)

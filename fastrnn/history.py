@@ -28,9 +28,8 @@ class History(Guarded):
 
     def __init__(self, history: dict[str, list[float]] | None = None) -> None:
         self._lists: dict[str, list[float]] = {} if history is None else history
-        self._entered = max(map(len, self._lists.values()), default=0)
-        self._epochs = list(range(self._entered))
-        self._new: list[tuple[int, dict[str, float]]] = []
+        self._epochs = list(range(max(map(len, self._lists.values()), default=0)))
+        self._new: list[tuple[int, int, dict[str, float]]] = []
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -46,18 +45,19 @@ class History(Guarded):
 
     def append(self, epoch: int, figures: dict[str, float]) -> None:
         """Add the figures of an epoch: all of them or, if Ctrl-C comes before, none."""
-        self._new.append((epoch, figures))
+        self._enter()
+        self._new.append((len(self._epochs), epoch, figures))
         self._enter()
 
     def _enter(self) -> None:
-        """Enter new epochs into the lists, again from the first one if Ctrl-C came in between."""
-        for place, (epoch, figures) in enumerate(self._new, self._entered):
+        """Enter new epochs into the lists, each at its place: once more, if Ctrl-C came in between, changes nothing."""
+        for place, epoch, figures in self._new:
             for name in figures:
                 self._lists.setdefault(name, [math.nan] * place)
             for name, values in self._lists.items():
                 values[place:] = [figures.get(name, math.nan)]
             self._epochs[place:] = [epoch]
-        self._entered, self._new = len(self._epochs), []
+        self._new.clear()
 
     def plot(self, axes: Any = None) -> list[Any]:
         """Draw the curves with matplotlib: the loss in one panel, each metric in another.

@@ -158,9 +158,9 @@ class EarlyStopping(Monitor):
     def epoch(self, epoch: int, figures: dict[str, float]) -> None:
         value = figures[self._watched]
         if self.is_better(value, self.min_delta) and self._trainer.is_finite:
-            self._best, self._best_epoch, self._wait = value, epoch, 0
-            if self._weights is not None:
-                self._weights = self._trainer.model.network.flat.copy()
+            kept = None if self._weights is None else self._trainer.model.network.flat.copy()
+            # One call of C code: Ctrl-C comes before all of it, or after.
+            self.__dict__.update(_best=value, _best_epoch=epoch, _wait=0, _weights=kept)
             return
         self._wait += 1
         if self._wait >= max(1, self.patience):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import warnings
@@ -16,7 +17,8 @@ def warn(text: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastrnn":
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, TrainingWarning, stacklevel=level)
+    with contextlib.suppress(OSError, ValueError):  # standard error may be closed; a filter's "error" is neither
+        warnings.warn(text, TrainingWarning, stacklevel=level)
 
 
 def of_divergence(epoch: str, loss: float, unfinite: str, learning_rate: float, clip_norm: float | None) -> str:

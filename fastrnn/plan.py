@@ -500,8 +500,8 @@ class Plan:
     def tune(self, training: Training) -> None:
         """Train on with other numbers: training of the same `Training.form`."""
         if training != self.training:
-            self.training = training
             self.update.tune(training)
+            self.training = training  # last: an interrupt before it leaves the numbers to be given again
 
     def zero_totals(self) -> None:
         """Begin the sums of an epoch."""

@@ -466,9 +466,8 @@ class Trainer(Guarded):
         if self._fitter is not None and name in ("loss", "metrics", "recompute"):
             raise AttributeError(f"{name} of a Trainer cannot be set during a fit; expected it to be set between fits")
         settings = check_settings(self.model, **{**msgspec.structs.asdict(self._settings), name: value})
-        if name == "seed":
-            self._random = np.random.default_rng(settings.seed)
-        self._settings = settings
+        random = np.random.default_rng(settings.seed) if name == "seed" else self._random
+        self.__dict__.update(_settings=settings, _random=random)  # at once, whenever Ctrl-C comes
 
     def _trained(self) -> list[Array]:
         """Return what training changes: the weights, then the optimizer's states."""

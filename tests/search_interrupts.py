@@ -162,6 +162,7 @@ class Scene:
         copied = copy.deepcopy(self.trainer)
         lists = self.trainer.history.history
         assert {len(values) for values in lists.values()} == {len(self.trainer.history.epoch)}, "a torn history"
+        assert self.trainer.history.epoch == list(range(len(lists["loss"]))), "an epoch is there twice"
         elsewhere(self.fit)
         for other in (resumed, copied):
             other.fit(X, Y, epochs=2, batch_size=16, verbose=0)

@@ -20,7 +20,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def counted(given: argparse.Namespace, first: int = 0) -> Iterator[int]:
-    """Number cases: ``--count`` of them, if there is such an argument, or as many as begin within ``--seconds``."""
+    """Number cases: ``--count`` of them, if that is given, or as many as begin within ``--seconds``."""
     start = time.monotonic()
     for number in itertools.count(first):
         is_over = time.monotonic() - start >= given.seconds if given.count is None else number - first >= given.count

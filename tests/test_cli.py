@@ -15,6 +15,7 @@ import pytest
 import fastrnn
 from fastrnn import datasets
 from fastrnn.cli import main
+from fastrnn.cli.flags import as_flags, report_as_flags
 from fastrnn.forecast import Forecaster
 from fastrnn.settings import CELLS
 from tests import search_door
@@ -480,3 +481,12 @@ def test_odd_commands_keep_the_laws():
     faults = []
     search_door.search(range(1, 61), 7, faults.append)
     assert not faults
+
+
+def test_settings_are_told_as_flags_and_names_that_look_like_them_are_names():
+    told = "lower learning_rate=1e-05, window=0; expected missing='previous'"
+    assert as_flags(told) == "lower --learning-rate 1e-05, --window 0; expected --missing previous"
+    for named in ("window=none.csv: no such file", "a.csv has no column 'units=3'", "in/cell=lstm: is a folder"):
+        assert as_flags(named) == named
+    report = report_as_flags("units=3 of a.csv: 120 rows\ncolumn units=3: x is no date\nlower learning_rate=0.5")
+    assert report == "units=3 of a.csv: 120 rows\ncolumn units=3: x is no date\nlower --learning-rate 0.5"

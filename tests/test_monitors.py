@@ -1,8 +1,11 @@
 """Callbacks that watch a figure: which epoch is the best, when a fit is over, and what is kept on disk."""
 
+import itertools
 import math
 import os
+import sys
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import fastrnn as fr
+from fastrnn.history import History
 from tests.laws import Array, make_batch
 
 NAN = math.nan
@@ -364,3 +368,49 @@ def test_settings_out_of_range(make, error, match):
 def test_numpys_numbers_are_numbers():
     assert fr.EarlyStopping(patience=np.int64(2), min_delta=np.float32(0.5)).patience == 2
     assert fr.EarlyStopping(restore_best_weights=np.True_).restore_best_weights is True
+
+
+def interrupted_somewhere(call: Callable[[], None]) -> Iterator[None]:
+    """Break a call off at each of its steps of Python in turn, as Ctrl-C does."""
+    for stop in itertools.count(1):
+        steps = itertools.count(1)
+
+        def trace(frame: Any, event: str, argument: Any, stop: int = stop, steps: Any = steps) -> Any:
+            frame.f_trace_opcodes = True
+            if next(steps) == stop:
+                raise KeyboardInterrupt
+            return trace
+
+        try:
+            sys.settrace(trace)
+            call()
+        except KeyboardInterrupt:
+            sys.settrace(None)
+            yield
+        else:
+            sys.settrace(None)
+            return
+
+
+def test_a_history_enters_each_epoch_once_wherever_it_is_broken_off() -> None:
+    history = History()
+    for _ in interrupted_somewhere(lambda: history.append(len(history.epoch), {"loss": float(len(history.epoch))})):
+        assert history.history["loss"] == history.epoch == list(range(len(history.epoch))) if history.epoch else True
+    assert len(history.epoch) > 5
+
+
+def test_settings_broken_off_on_their_way_count_the_next_time() -> None:
+    x, y = np.ones((4, 3, 2)), np.ones((4, 1))
+    trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)]), optimizer=fr.SGD(0.1))
+    trainer.fit(x, y, epochs=1, verbose=0)
+    plan = trainer._plan
+    assert plan is not None
+    trainer.optimizer = fr.SGD(1e-30)
+    for _ in interrupted_somewhere(lambda: plan.tune(trainer.training)):
+        before = trainer.model.get_weights()
+        trainer.fit(x, y, epochs=1, verbose=0)
+        for a, b in zip(trainer.model.get_weights(), before, strict=True):
+            assert_array_equal(a, b)
+        trainer.optimizer = fr.SGD(0.1)
+        trainer.fit(x, y, epochs=1, verbose=0)
+        trainer.optimizer = fr.SGD(1e-30)

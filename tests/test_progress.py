@@ -244,3 +244,23 @@ def test_a_process_without_streams_trains() -> None:
         "trainer.fit(np.ones((4, 3, 1)), np.ones((4, 1)), epochs=2)"
     )
     assert subprocess.run(["sh", "-c", f"{sys.executable} -c '{code}' >&- 2>&-"], check=False).returncode == 0
+
+
+def test_no_fit_fails_for_want_of_a_place_to_warn() -> None:
+    script = "import sys, numpy as np, fastrnn as fr; x, y = np.ones((2, 3, 1)), np.full((2, 1), 1e30); "
+    script += "trainer = fr.Trainer(fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)]), optimizer=fr.SGD(1e30)); "
+    script += "sys.stderr.close(); print(len(trainer.fit(x, y, epochs=3, verbose=0).epoch))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "3\n"
+
+
+def test_a_bar_that_is_switched_off_elsewhere_costs_no_fit() -> None:
+    """TQDM_DISABLE=1 is for other programs' bars; `verbose=0` is for ours."""
+    script = "import numpy as np, fastrnn as fr; x, y = np.ones((4, 3, 2)), np.ones((4, 1)); "
+    script += "fr.Trainer(fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)])).fit(x, y, epochs=2, verbose=1)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"TQDM_DISABLE": "1"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "epoch 2/2 - loss: " in done.stderr

@@ -14,9 +14,10 @@ from cyclopts import App, CycloptsError, Parameter
 
 from fastrnn import datasets
 from fastrnn._version import __version__
+from fastrnn.callbacks import MOST
 from fastrnn.cli import run as tutorials
 from fastrnn.cli import text as texts
-from fastrnn.cli.flags import as_flags, strict
+from fastrnn.cli.flags import report_as_flags, strict
 from fastrnn.cli.outputs import check_outputs, forecast_csv
 from fastrnn.cli.progress import progress
 from fastrnn.cli.streams import answer, say
@@ -89,12 +90,12 @@ def train(
 
     replaced = " (replaced)" if out.exists() else ""
     forecaster, table = Forecaster(**asdict(chosen)), read_table(source)
-    report = forecaster.fit(table, [progress(chosen.epochs)])
+    report = forecaster.fit(table, [progress(MOST)])
     forecaster.save(out)
     if refit:
-        report = forecaster.refit(table, report, [progress(report.kept)])
+        report = forecaster.refit(table, report, [progress(MOST)])
         forecaster.save(out)
-    say(f"{as_flags(str(report))}\n\nmodel: {out}{replaced}")
+    say(f"{report_as_flags(str(report))}\n\nmodel: {out}{replaced}")
     if plot is not None:
         from fastrnn.plots import save_report
 

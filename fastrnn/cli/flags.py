@@ -13,13 +13,20 @@ if TYPE_CHECKING:
 
 _NAMES = {field.name for settings in (Settings, TextSettings) for field in fields(settings)}
 _NAMES |= {"encoding", "length", "temperature", "top_k"}
-_SETTING = re.compile(rf"\b({'|'.join(sorted(_NAMES))})=('([^']*)'|[^\s,;:)]+)")
+_VALUE = r"'([^']*)'|[^\s,;:)'.]+(?:\.\d+)?(?:e[+-]?\d+)?"
+_SETTING = re.compile(rf"(?<![\w'\"/.=-])({'|'.join(sorted(_NAMES))})=({_VALUE})(?=[\s,;:)]|$)")
 
 
 def as_flags(text: str) -> str:
-    """Write settings as the flags that they are here."""
+    """Write settings as the flags that they are here; a file or a quoted column of such a name keeps it."""
     text = text.replace("refit()", "--refit")
     return _SETTING.sub(lambda found: f"--{found[1].replace('_', '-')} {found[3] or found[2]}", text)
+
+
+def report_as_flags(report: str) -> str:
+    """The same for the lines of a report that hold no names of files and columns."""
+    head, *lines = report.split("\n")
+    return "\n".join([head, *(line if line.startswith("column ") else as_flags(line) for line in lines)])
 
 
 def strict(kind: Any, tokens: "Sequence[Token]") -> Any:
