@@ -6,7 +6,8 @@ group alone. Everything else is the recipe of `fastrnn.tutorials.xsinx`; the sta
 well.
 
 Where it ends is not decided by the seed alone: a difference in the last digit of a weight grows until it shows. On
-another processor, or with the same sums in another order, the same seed may draw another picture.
+another processor, or with the same sums in another order, the same seed may draw another picture. Of 13 seeds with 20
+runs each, the weights changed in their last digits, 7 of the 260 runs drew the published one, by seeds 1, 2, 5 and 8.
 """
 
 from typing import Any, NamedTuple
