@@ -27,8 +27,8 @@ def third(tmp_path, monkeypatch):
 def test_it_beats_counts_of_pairs_and_learns_on(seed):
     model, report = text.learn(epochs=3, seed=seed)
     figures = text.figures(report)
-    assert list(figures)[:3] == ["the network", "counts of 1 character", "counts of 2 in a row"]
-    assert figures["the network"] == report.bits < figures["counts of 2 in a row"] - 0.3
+    assert list(figures)[:3] == ["the network", "counts, order 0", "counts, order 1"]
+    assert figures["the network"] == report.bits < figures["counts, order 1"] - 0.3
     assert report.kept == 3
     assert model.units == 384 // 4
     assert len(model.generate(text.PROMPT, 100)) == 100
@@ -38,9 +38,13 @@ def test_the_command(capsys):
     assert main(["run", "text", "--epochs", "2", "--plot", "bits.svg"]) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("a third: 50,000 characters, ")
-    rows = {line[:20].strip(): line.split()[-1] for line in printed.out.splitlines() if line.startswith(("the", "cou"))}
+    rows = {
+        line[:20].strip(): line.split()[-1]
+        for line in printed.out.splitlines()
+        if line.startswith(("the", "counts, order 1 "))
+    }
     assert float(rows["the network"]) < 3.4
-    assert float(rows["counts of 2 in a row"]) == pytest.approx(3.554, abs=0.01)
+    assert float(rows["counts, order 1"]) == pytest.approx(3.554, abs=0.01)
     assert printed.out.count(text.PROMPT) >= 2
     assert printed.out.endswith("\nplot: bits.svg\n")
     assert printed.err.count("held_out_bits") == 2

@@ -22,9 +22,8 @@ def learn(epochs: int = 10, seed: int = 0, callbacks: Sequence[Any] = ()) -> tup
 
 
 def figures(report: TextReport) -> dict[str, float]:
-    """Give bits a character on the held-out end: the network's, and those of counts of 1, 2, ... in a row."""
-    names = ["counts of 1 character", *(f"counts of {k} in a row" for k in range(2, len(report.counts) + 1))]
-    return {"the network": report.bits, **dict(zip(names, report.counts, strict=True))}
+    """Give bits a character on the held-out end: the network's, and those of counts of the orders from 0 up."""
+    return {"the network": report.bits, **{f"counts, order {k}": bits for k, bits in enumerate(report.counts)}}
 
 
 def main(epochs: int = 10, seed: int = 0, plot: str | Path | None = None, callbacks: Sequence[Any] = ()) -> None:
@@ -33,6 +32,7 @@ def main(epochs: int = 10, seed: int = 0, plot: str | Path | None = None, callba
     print(f"{report.source}: {report.characters:,} characters, the last {report.held_out:,} held out")
     print(f"{report.network}, {report.parameters:,} parameters; kept epoch {report.kept} of {epochs}\n")
     print(compare(list(figures(report).items()), ("bits a character, held out", "here")))
+    print("counts, order k: how often each character followed the k before it in the part that is learned")
     for temperature in (0.5, 1.0):
         print(f"\nat temperature {temperature}:\n{PROMPT}{model.generate(PROMPT, 300, temperature, seed=seed)}")
     if plot is not None:
