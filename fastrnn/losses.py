@@ -83,7 +83,7 @@ class Columns:
                     f"metrics has {name!r}, whose targets are {wanted}, but those of loss={names[0]!r} are {given}; "
                     f"expected metrics and loss to take the same: leave it out"
                 )
-        crossed = any(name in PROBABILITIES for name in names)
+        crossed = any([name in PROBABILITIES for name in names])
         self.waits = crossed and isinstance(top, Dense) and self._activation in PROBABILITIES.values()
         self.is_fused = self.waits and names[0] in PROBABILITIES
 
@@ -190,7 +190,7 @@ class Columns:
 
 def _output(layers: Sequence[Layer]) -> tuple[str, Layer]:
     """Name what the outputs are, by the last activation, and return the layer that they come from."""
-    top = next(layer for layer in reversed(layers) if not (isinstance(layer, Dropout) and layer.rate == 0.0))
+    top = [layer for layer in layers if not (isinstance(layer, Dropout) and layer.rate == 0.0)][-1]
     for layer in reversed(layers):
         if isinstance(layer, Dense):
             activation = layer.activation

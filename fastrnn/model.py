@@ -110,7 +110,7 @@ class Sequential(Guarded):
         self.seed = checks.seed(seed)
         cells = cells_of(self.layers)
         self.state_sizes: list[tuple[int, ...]] = FixedList([cell.state_sizes for cell in cells], _SETTLED)
-        self.reads_backwards = any(cell.reads_backwards for cell in cells)
+        self.reads_backwards = any([cell.reads_backwards for cell in cells])
         self._vocabulary = vocabulary_of(self.layers)
         self._lock = new_lock()
         self._network: Network | None = None

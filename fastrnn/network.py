@@ -68,7 +68,7 @@ class Network:
         self.every_step, _ = output_form(layers)
         self.cells = cells_of(layers)
         self.recurrent_layers = sum(isinstance(layer, Recurrent) for layer in layers)
-        self.reads_backwards = any(cell.reads_backwards for cell in self.cells)
+        self.reads_backwards = any([cell.reads_backwards for cell in self.cells])
         self.takes_ids = known is not None
         self.names = layer_names(layers)
         count = sum(layer.count_params(size) for layer, size in zip(layers, self.input_sizes, strict=True))
@@ -129,7 +129,7 @@ def vocabulary_of(layers: Sequence[Layer]) -> int | None:
 
 def output_form(layers: Sequence[Layer]) -> tuple[bool, int]:
     """Return whether a stack answers at every step, and with how many outputs; no matter the size of its input."""
-    every_step = all(layer.return_sequences for layer in layers if isinstance(layer, Recurrent))
+    every_step = all([layer.return_sequences for layer in layers if isinstance(layer, Recurrent)])
     return every_step, layer_widths(layers, 0)[-1]
 
 
@@ -174,7 +174,7 @@ def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
                 )
             last_step = None if layer.return_sequences else place
         checked.append(layer)
-    if not any(isinstance(layer, Recurrent) for layer in checked):
+    if not any([isinstance(layer, Recurrent) for layer in checked]):
         kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in checked))
         raise ValueError(
             f"the model has no recurrent layer, only {kinds}; expected at least one, such as SimpleRNN(32)"

@@ -119,7 +119,7 @@ if hasattr(os, "register_at_fork"):
 def _let_all_sleep() -> None:
     """Wait a second at most until no thread is in compiled code, whose memory a process that ends gives back."""
     for _ in range(1000):
-        if all(crew.sleeps for crew in list(_serving.values())):
+        if all([crew.sleeps for crew in list(_serving.values())]):
             return
         time.sleep(0.001)
 

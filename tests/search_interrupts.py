@@ -40,6 +40,7 @@ from tests.searching import arguments, counted
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((48, 6, 3)), RNG.standard_normal((48, 1))
+NOWHERE = open(os.devnull, "w")  # noqa: SIM115 - a file that goes without being closed would swallow a Ctrl-C
 THREADS = 2 * os.cpu_count()  # type: ignore[operator]
 PATIENCE = 120.0
 """Seconds after which something hangs."""
@@ -95,7 +96,7 @@ class Scene:
         watching = [
             fr.EarlyStopping("loss", patience=3, restore_best_weights=True),
             fr.ModelCheckpoint(self.checkpoint, "val_mae", save_best_only=True),
-            fr.ProgressBar(open(os.devnull, "w")),  # noqa: SIM115
+            fr.ProgressBar(NOWHERE),
         ]
         self.fit(validation_split=0.25, callbacks=watching)
 
