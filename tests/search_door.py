@@ -197,9 +197,9 @@ def broken(done: Command, code: Any, out: str, err: str | None, before: dict[str
         if not whole(Path(name)):
             return f"{name!r} is not whole"
     asked = set(done.arguments)
-    if code == 0 and not asked & {"--help", "-h", "--version"} and not any(flag.startswith("--out=") for flag in asked):
-        written = done.written[:-1] if done.arguments.count("--out") > 1 else done.written
-        for name in written:
+    elsewhere = any(flag.startswith("--out") for flag in asked) and not asked & set(done.written[:1])
+    if code == 0 and not elsewhere and not asked & {"--help", "-h", "--version"}:
+        for name in done.written:
             if not os.path.exists(name):
                 return f"done, but no {name!r}"
     if code == 2 and changed and not full and done.arguments[0] == "train":
