@@ -14,7 +14,7 @@ from bench.start import PROGRAMS, Start, measure_start
 from bench.stepper import KINDS, Kind
 from bench.table import COMMAND, PROJECT, README, fill_blocks, headline, require_blocks, tables
 from bench.worker import PEERS, Worker
-from tests.cases import GRID, Case
+from tests.helpers.cases import GRID, Case
 
 _THREADS = (1, 2)
 _BLOCKS = {"peers": ("bench", "bench:headline"), "tutorials": ("tutorials",)}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bench.stepper import Kind, Outcome
 from fastrnn.reference.model import gradients, predict
 from fastrnn.reference.training import apply_update, start_training
-from tests.cases import LEARNING_RATE, Case, make_data, make_weights
+from tests.helpers.cases import LEARNING_RATE, Case, make_data, make_weights
 
 _KINDS = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
 _ADAM = {"kind": "adam", "learning_rate": LEARNING_RATE, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}

@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from bench.stepper import RUN_SECONDS, CallStepper, Kind, Outcome, Stepper, run_steps
-from tests.cases import LEARNING_RATE, Case, make_data, make_weights
+from tests.helpers.cases import LEARNING_RATE, Case, make_data, make_weights
 
 _MINIBATCHES = 16
 _PROJECTIONS = ("before", "inside")

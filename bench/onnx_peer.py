@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.gates import ONNX, reorder
 from bench.stepper import CallStepper, Kind, Stepper
-from tests.cases import Case, make_data, make_weights
+from tests.helpers.cases import Case, make_data, make_weights
 
 _OPERATORS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
 _IR_VERSION, _OPSET = 10, 21

@@ -12,7 +12,7 @@ import numpy as np
 
 import fastrnn as fr
 from bench.stepper import RUN_SECONDS, CallStepper, Kind, Outcome, Stepper
-from tests.cases import LEARNING_RATE, Case, make_data, make_weights
+from tests.helpers.cases import LEARNING_RATE, Case, make_data, make_weights
 
 _threads: int | None = None
 

@@ -10,7 +10,7 @@ from bench.check import reference_outcome, require_agreement
 from bench.peak import load_bandwidth, peak_gflops
 from bench.stepper import Kind
 from bench.worker import Worker
-from tests.cases import Case
+from tests.helpers.cases import Case
 
 
 class Entry(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 
 from bench.check import reference_outcome, require_agreement
 from bench.project import make_model, make_trainer, prepare
-from tests.cases import GRID, make_data
+from tests.helpers.cases import GRID, make_data
 
 
 @pytest.fixture(params=GRID, ids=lambda case: case.name, scope="module")

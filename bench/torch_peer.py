@@ -14,7 +14,7 @@ from torch import nn
 
 from bench.gates import TORCH, reorder
 from bench.stepper import CallStepper, Kind, Outcome, Stepper, run_steps
-from tests.cases import LEARNING_RATE, Case, make_data, make_weights
+from tests.helpers.cases import LEARNING_RATE, Case, make_data, make_weights
 
 _LAYERS = {"SimpleRNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 _MINIBATCHES = 16

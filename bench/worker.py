@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bench.stepper import Kind, Outcome, Stepper, seconds_per_step
-from tests.cases import Case
+from tests.helpers.cases import Case
 
 PEERS = ("PyTorch", "JAX", "ONNXRuntime")
 _MODULES = {

@@ -12,43 +12,32 @@ if TYPE_CHECKING:
     from fastrnn import forecast as forecast
     from fastrnn import initializers as initializers
     from fastrnn import layers as layers
+    from fastrnn import losses as losses
     from fastrnn import optimizers as optimizers
     from fastrnn import text as text
-    from fastrnn.callbacks import Callback, ProgressBar
-    from fastrnn.history import History
+    from fastrnn.callbacks.lines import Callback, ProgressBar
+    from fastrnn.callbacks.monitors import EarlyStopping, ModelCheckpoint
+    from fastrnn.ground.notices import TrainingWarning
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
-    from fastrnn.model import Sequential
-    from fastrnn.monitors import EarlyStopping, ModelCheckpoint
-    from fastrnn.notices import TrainingWarning
+    from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
-    from fastrnn.trainer import Trainer
-    from fastrnn.trainer_file import load
-    from fastrnn.warm import warmup
+    from fastrnn.storage.trainer_file import load
+    from fastrnn.training.history import History
+    from fastrnn.training.trainer import Trainer
+    from fastrnn.training.warm import warmup
 
 _HOMES = {
-    "Callback": "callbacks",
-    "ProgressBar": "callbacks",
-    "History": "history",
-    "Bidirectional": "layers",
-    "Dense": "layers",
-    "Dropout": "layers",
-    "Embedding": "layers",
-    "GRU": "layers",
-    "LSTM": "layers",
-    "OneHot": "layers",
-    "SimpleRNN": "layers",
-    "Sequential": "model",
-    "EarlyStopping": "monitors",
-    "ModelCheckpoint": "monitors",
-    "TrainingWarning": "notices",
-    "SGD": "optimizers",
-    "Adagrad": "optimizers",
-    "Adam": "optimizers",
-    "RMSProp": "optimizers",
-    "Trainer": "trainer",
-    "load": "trainer_file",
-    "warmup": "warm",
+    "callbacks": ("Callback", "EarlyStopping", "ModelCheckpoint", "ProgressBar"),
+    "ground.notices": ("TrainingWarning",),
+    "layers": ("GRU", "LSTM", "Bidirectional", "Dense", "Dropout", "Embedding", "OneHot", "SimpleRNN"),
+    "model.sequential": ("Sequential",),
+    "optimizers": ("SGD", "Adagrad", "Adam", "RMSProp"),
+    "storage.trainer_file": ("load",),
+    "training.history": ("History",),
+    "training.trainer": ("Trainer",),
+    "training.warm": ("warmup",),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "GRU",
@@ -77,7 +66,7 @@ __all__ = [
 ]
 
 
-_MODULES = ("callbacks", "data", "datasets", "forecast", "initializers", "layers", "optimizers", "text")
+_MODULES = ("callbacks", "data", "datasets", "forecast", "initializers", "layers", "losses", "optimizers", "text")
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that there is
@@ -86,13 +75,13 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that there
         """Import a public name, or a module, on first use: ``import fastrnn`` alone stays quick."""
         if name in _MODULES:
             return import_module(f"fastrnn.{name}")
-        if name in _HOMES:
-            value = getattr(import_module(f"fastrnn.{_HOMES[name]}"), name)
+        if name in _HOME_OF:
+            value = getattr(import_module(f"fastrnn.{_HOME_OF[name]}"), name)
             globals()[name] = value
             return value
         if name.startswith("_"):
             raise AttributeError(f"module 'fastrnn' has no attribute {name!r}")
-        from fastrnn.unknown import attribute_of
+        from fastrnn.ground.unknown import attribute_of
 
         return attribute_of("fastrnn", name)
 

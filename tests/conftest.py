@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import none
 
-# For `tests.cases` and `bench`. Last, so that an installed fastrnn is what is tested, not the sources beside it.
+# For `tests.helpers` and `bench`. Last, so that an installed fastrnn is what is tested, not the sources beside it.
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))
 # Before NumPy is imported: its matrices are small here, and threads of a BLAS cost more than they do.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fastrnn.cli.flags import as_flags
 from fastrnn.cli.streams import say, voices
-from fastrnn.extras import MissingExtra, need
+from fastrnn.ground.extras import MissingExtra, need
 
 REFUSED, STOPPED = 2, 130
 

@@ -14,15 +14,15 @@ from cyclopts import App, CycloptsError, Parameter
 
 from fastrnn import datasets
 from fastrnn._version import __version__
-from fastrnn.callbacks import MOST
+from fastrnn.callbacks.lines import MOST
 from fastrnn.cli import run as tutorials
 from fastrnn.cli import text as texts
 from fastrnn.cli.flags import report_as_flags, strict
 from fastrnn.cli.outputs import check_outputs, forecast_csv
 from fastrnn.cli.progress import progress
 from fastrnn.cli.streams import answer, say
-from fastrnn.files import CSV, SAFETENSORS, atomic_write, check_ending
-from fastrnn.settings import Settings
+from fastrnn.ground.files import CSV, SAFETENSORS, atomic_write, check_ending
+from fastrnn.ground.settings import Settings
 
 _NARROWEST = 20
 
@@ -85,8 +85,8 @@ def train(
     if data is None and chosen.features and Path(chosen.features[-1]).is_file():
         raise ValueError(f"{chosen.features[-1]} stands among the --features; expected the data first, then the flags")
     chosen = replace(chosen, features=tuple(name.strip() for name in _split(chosen.features)))
-    from fastrnn.forecast import Forecaster
-    from fastrnn.tables import read_table
+    from fastrnn.data.tables import read_table
+    from fastrnn.forecast.forecaster import Forecaster
 
     replaced = " (replaced)" if out.exists() else ""
     forecaster, table = Forecaster(**asdict(chosen)), read_table(source)
@@ -97,7 +97,7 @@ def train(
         forecaster.save(out)
     say(f"{report_as_flags(str(report))}\n\nmodel: {out}{replaced}")
     if plot is not None:
-        from fastrnn.plots import save_report
+        from fastrnn.pictures.plots import save_report
 
         save_report(report, plot)
         say(f"plot: {plot}")
@@ -143,7 +143,7 @@ def predict(
     if out is not None:
         check_outputs(source, out, kept=model)
         check_ending("--out", out, CSV)
-    from fastrnn.forecast import Forecaster
+    from fastrnn.forecast.forecaster import Forecaster
 
     forecaster = Forecaster.load(model)
     if missing is not None:
@@ -161,8 +161,8 @@ def predict(
 @app.command
 def info() -> None:
     """Show versions, the processor Numba compiles for, lanes, threads and the cache folder."""
-    from fastrnn.compiling import describe
-    from fastrnn.team import available_threads
+    from fastrnn.engine.compiling import describe
+    from fastrnn.engine.team import available_threads
 
     facts = {"fastrnn": __version__, "python": sys.version.partition(" ")[0]}
     for package in ("numpy", "numba", "llvmlite", "safetensors", "polars", "matplotlib"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
-from fastrnn.settings import Settings, cell_name
+from fastrnn.ground.settings import Settings, cell_name
 from fastrnn.text.settings import TextSettings
 
 if TYPE_CHECKING:

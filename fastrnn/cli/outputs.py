@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastrnn.files import check_writable
+from fastrnn.ground.files import check_writable
 
 if TYPE_CHECKING:
-    from fastrnn.forecast import Forecast
+    from fastrnn.forecast.forecaster import Forecast
 
 
 def check_outputs(source: Path, out: Path, plot: Path | None = None, kept: Path | None = None) -> None:
@@ -32,7 +32,7 @@ def check_outputs(source: Path, out: Path, plot: Path | None = None, kept: Path 
 def check_plot(plot: Path | None) -> None:
     """Raise when a picture is wanted and cannot be drawn or written."""
     if plot is not None:
-        from fastrnn.plots import check_picture
+        from fastrnn.pictures.plots import check_picture
 
         check_picture(plot)
         check_writable(plot)

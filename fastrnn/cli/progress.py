@@ -1,7 +1,7 @@
 """What a command tells while it trains: a live bar at a terminal, a few lines in a log."""
 
-from fastrnn.callbacks import Callback, Lines, ProgressBar
-from fastrnn.console import Console
+from fastrnn.callbacks.lines import Callback, Lines, ProgressBar
+from fastrnn.ground.console import Console
 
 LINES = 10
 """Epochs of a fit that leave a line in a log, beside one a second."""

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from fastrnn.cli.flags import cells
 from fastrnn.cli.outputs import check_outputs, check_plot
 from fastrnn.cli.progress import progress
-from fastrnn.files import check_writable
+from fastrnn.ground.files import check_writable
 
 app = App(name="run", help="Reproduce a tutorial from beginning to end, its figures beside the published ones.")
 
@@ -212,7 +212,7 @@ def text(*, epochs: int = 10, seed: int = 0, plot: Path | None = None) -> None:
 def _check(plot: Path | None, seed: int, epochs: int = 1) -> None:
     """Refuse what a tutorial that prints before it trains cannot do."""
     check_plot(plot)
-    from fastrnn import checks
+    from fastrnn.ground import checks
 
     checks.seed(seed)
     checks.positive_int("epochs", epochs)

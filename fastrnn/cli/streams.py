@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from fastrnn.names import shown
+from fastrnn.ground.names import shown
 
 _LINES = re.compile(r"[^\n\t]+")
 

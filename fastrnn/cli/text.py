@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from fastrnn import datasets
-from fastrnn.callbacks import Callback
+from fastrnn.callbacks.lines import Callback
 from fastrnn.cli.outputs import check_outputs
 from fastrnn.cli.progress import progress
 from fastrnn.cli.streams import answer, harmless, say
-from fastrnn.files import SAFETENSORS, check_ending
+from fastrnn.ground.files import SAFETENSORS, check_ending
 from fastrnn.text.settings import TextSettings
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from fastrnn.tables import Table, read_table
+from fastrnn.data.tables import Table, read_table
 
 DEFAULT: Final = "sunspots"
 
@@ -33,7 +33,7 @@ def path(name: str = DEFAULT) -> Path:
 
 
 def load(name: str = DEFAULT) -> Table:
-    """Read a series as a table; raises what `path` and `fastrnn.tables.read_table` raise."""
+    """Read a series as a table; raises what `path` and `fastrnn.data.tables.read_table` raise."""
     return read_table(path(name))
 
 

@@ -7,14 +7,14 @@ weights are those of Keras.
 
 from typing import TYPE_CHECKING
 
-from fastrnn.attributes import fix
-from fastrnn.layers.base import ACTIVATIONS, Layer
+from fastrnn.ground.attributes import fix
+from fastrnn.ground.unknown import asked_of
+from fastrnn.layers.base import ACTIVATIONS, Cell, Layer
 from fastrnn.layers.bidirectional import MERGE_MODES, Bidirectional
-from fastrnn.layers.cells import GRU, LSTM, Cell, Recurrent, SimpleRNN, Unidirectional
+from fastrnn.layers.cells import GRU, LSTM, Recurrent, SimpleRNN, Unidirectional
 from fastrnn.layers.ids import Embedding, IdLayer, OneHot
 from fastrnn.layers.stack import AnyLayer, layer_names, layer_widths, parameter_shapes
 from fastrnn.layers.stateless import Dense, Dropout
-from fastrnn.unknown import asked_of
 
 if not TYPE_CHECKING:
     __getattr__ = asked_of(__name__)

@@ -3,21 +3,39 @@
 import math
 import operator
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import initializers
-from fastrnn.checks import brief
+from fastrnn.ground.checks import brief
+from fastrnn.ground.unknown import StructMeta, choice, explained
 from fastrnn.initializers import AnyInitializer, Shape
-from fastrnn.unknown import StructMeta, choice, explained
-
-if TYPE_CHECKING:
-    from fastrnn.layers.cells import Cell
 
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
+
+
+class Cell(NamedTuple):
+    """One recurrent direction of a layer.
+
+    Attributes
+    ----------
+    prefix : what the names of its weights begin with within the layer: nothing, ``forward.`` or ``backward.``
+    layer : the description, a `Unidirectional`: units, activations, options
+    reads_backwards : whether it runs from the last step to the first
+    """
+
+    prefix: str
+    layer: Any
+    reads_backwards: bool
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Sizes of the arrays of its state: (H,), or (H, H) for the pair (h, c) of an LSTM."""
+        sizes: tuple[int, ...] = (self.layer.units,) * self.layer.state_arrays
+        return sizes
 
 
 @explained
@@ -45,7 +63,7 @@ class Layer(msgspec.Struct, metaclass=StructMeta, frozen=True, forbid_unknown_fi
         raise NotImplementedError
 
     @property
-    def cells(self) -> "list[Cell]":
+    def cells(self) -> list[Cell]:
         """The layer's recurrent directions: none, one, or forwards before backwards."""
         return []
 

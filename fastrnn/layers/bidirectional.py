@@ -5,10 +5,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.checks import brief
+from fastrnn.ground.checks import brief
+from fastrnn.ground.unknown import choice
 from fastrnn.initializers import Shape
-from fastrnn.layers.cells import GRU, LSTM, Cell, Recurrent, SimpleRNN
-from fastrnn.unknown import choice
+from fastrnn.layers.base import Cell
+from fastrnn.layers.cells import GRU, LSTM, Recurrent, SimpleRNN
 
 MERGE_MODES = ("concat", "sum", "mul", "ave")
 

@@ -1,33 +1,13 @@
 """The recurrent layers of one direction: SimpleRNN, LSTM and GRU."""
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import initializers
 from fastrnn.initializers import AnyInitializer, Shape
-from fastrnn.layers.base import Layer, Weighted
-
-
-class Cell(NamedTuple):
-    """One recurrent direction of a layer.
-
-    Attributes
-    ----------
-    prefix : what the names of its weights begin with within the layer: nothing, ``forward.`` or ``backward.``
-    layer : the description: units, activations, options
-    reads_backwards : whether it runs from the last step to the first
-    """
-
-    prefix: str
-    layer: "Unidirectional"
-    reads_backwards: bool
-
-    @property
-    def state_sizes(self) -> tuple[int, ...]:
-        """Sizes of the arrays of its state: (H,), or (H, H) for the pair (h, c) of an LSTM."""
-        return (self.layer.units,) * self.layer.state_arrays
+from fastrnn.layers.base import Cell, Layer, Weighted
 
 
 class Recurrent(Layer, frozen=True):

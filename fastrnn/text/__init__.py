@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from fastrnn.unknown import asked_of
+from fastrnn.ground.unknown import asked_of
 
 if TYPE_CHECKING:
     from fastrnn.text.alphabet import Alphabet

@@ -5,8 +5,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastrnn.names import shown
-from fastrnn.reading import marked_encoding, read_bytes
+from fastrnn.ground.names import shown
+from fastrnn.ground.reading import marked_encoding, read_bytes
 
 _GUTENBERG = re.compile(r"^\*\*\* ?(START|END) OF (?:THE|THIS) PROJECT GUTENBERG EBOOK\b.*\n?", re.MULTILINE)
 

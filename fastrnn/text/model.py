@@ -21,13 +21,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.callbacks import Callback, telling
-from fastrnn.checkpoint import load_model, save_model
-from fastrnn.files import FileFormatError, save_path
+from fastrnn.callbacks.lines import Callback, telling
+from fastrnn.ground.files import FileFormatError, save_path
+from fastrnn.ground.unknown import explained
 from fastrnn.initializers import Normal
 from fastrnn.layers import GRU, LSTM, AnyLayer, Dense, Dropout, Embedding, OneHot, SimpleRNN
-from fastrnn.model import Sequential
+from fastrnn.model.sequential import Sequential
 from fastrnn.optimizers import Adam
+from fastrnn.storage.model_file import load_model, save_model
 from fastrnn.text.alphabet import CODE_POINTS, Alphabet, Unseen
 from fastrnn.text.book import Book, clean, read_book
 from fastrnn.text.report import TextReport
@@ -35,8 +36,7 @@ from fastrnn.text.sampling import check_sampling, draw, probabilities
 from fastrnn.text.settings import EPOCHS, TextSettings
 from fastrnn.text.split import Split
 from fastrnn.text.windows import carried_windows
-from fastrnn.trainer import Trainer
-from fastrnn.unknown import explained
+from fastrnn.training.trainer import Trainer
 
 Ids = NDArray[np.int64]
 Costs = NDArray[np.float64]
@@ -250,7 +250,7 @@ class TextModel(TextSettings):
         return self.alphabet.decode(np.array(written))
 
     def save(self, path: str | Path) -> None:
-        """Write the network and its alphabet to one file; raises what `fastrnn.checkpoint` raises."""
+        """Write the network and its alphabet to one file; raises what `fastrnn.storage.model_file` raises."""
         recipe = self._trained()
         save_model(path, self.model, {_KEY: msgspec.json.encode(recipe).decode()})
 
@@ -261,8 +261,8 @@ class TextModel(TextSettings):
         Raises
         ------
         ValueError
-            `FileFormatError`: a model without an alphabet, or with one that does not fit; and what `fastrnn.checkpoint`
-            refuses.
+            `FileFormatError`: a model without an alphabet, or with one that does not fit; and what
+            `fastrnn.storage.model_file` refuses.
         """
         network, extra = load_model(path)
         if _KEY not in extra:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastrnn.plots import BitsDisplay
+from fastrnn.pictures.plots import BitsDisplay
 
 
 @dataclass(frozen=True)

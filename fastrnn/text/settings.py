@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fastrnn.attributes import Guarded
-from fastrnn.settings import CELLS, DTYPES, cell_name
-from fastrnn.unknown import explained
+from fastrnn.ground.attributes import Guarded
+from fastrnn.ground.settings import CELLS, DTYPES, cell_name
+from fastrnn.ground.unknown import explained
 
 EPOCHS = 20
 """Times that a text is read where nobody says how often."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fastrnn.extras import need
+from fastrnn.ground.extras import need
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""What everything stands on: checks and their words, files, locks, messages, memory. It knows no model."""

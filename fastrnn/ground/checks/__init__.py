@@ -1,0 +1,55 @@
+"""Checks of what users hand over: one clear line before any work."""
+
+from fastrnn.ground.checks.arrays import (
+    all_finite,
+    classes,
+    counting,
+    distributions,
+    has_finite_square,
+    ids,
+    probabilities,
+    row_lengths,
+    row_weights,
+    sequences,
+    targets,
+    unmasked,
+    weights,
+)
+from fastrnn.ground.checks.states import cell_states
+from fastrnn.ground.checks.values import (
+    brief,
+    not_negative,
+    one_of,
+    positive,
+    positive_int,
+    seed,
+    true_or_false,
+    truncation,
+    whole,
+)
+
+__all__ = [
+    "all_finite",
+    "brief",
+    "cell_states",
+    "classes",
+    "counting",
+    "distributions",
+    "has_finite_square",
+    "ids",
+    "not_negative",
+    "one_of",
+    "positive",
+    "positive_int",
+    "probabilities",
+    "row_lengths",
+    "row_weights",
+    "seed",
+    "sequences",
+    "targets",
+    "true_or_false",
+    "truncation",
+    "unmasked",
+    "weights",
+    "whole",
+]

@@ -1,0 +1,1 @@
+"""What walks through a model's operations, and in which threads."""

@@ -1,0 +1,89 @@
+"""Crew: threads that stay in compiled code for a moment after a job, so that the next one finds them awake.
+
+Every thread has a *mail*, ``WORDS`` int64 numbers: its state, then a job's code, its record and the thread's own. The
+first is the calling thread's, who needs none.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+from numba import int64, njit
+
+from fastrnn.kernels.machine.atomics import atomic_load, atomic_store, atomic_swap_if, give_way, relax
+from fastrnn.kernels.machine.calls import routine_caller
+from fastrnn.kernels.machine.helper import helper
+from fastrnn.kernels.machine.operation import compiled
+from fastrnn.kernels.machine.vector import integers_at
+
+WORDS = 16
+GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
+"""States: in Python or asleep; waiting for a job; promised one; at work."""
+_BYTES = 8 * WORDS
+_SPINS = 4096
+PATIENCE = _SPINS + 1024
+"""How often a thread looks for the next job before it leaves, or waits for one that is coming: about a millisecond."""
+
+_run = routine_caller("iii")
+
+
+@helper
+def _wait(spins):
+    """Let a moment pass: at first spinning, then giving way."""
+    if spins < _SPINS:
+        relax()
+    else:
+        give_way()
+    return spins + 1
+
+
+@njit
+def attend(mail):
+    """Run the jobs that `lead` hands over, until none has come for a while."""
+    words = integers_at(mail)
+    atomic_store(mail, AWAKE)
+    spins = 0
+    while spins < PATIENCE or not atomic_swap_if(mail, AWAKE, GONE):
+        if atomic_load(mail) == CALLED:
+            _run(words[1], words[2], words[3], words[3])
+            atomic_store(mail, AWAKE)
+            spins = 0
+        spins = _wait(spins)
+
+
+@njit
+def lead(crew, threads, patience, code, job, calls):
+    """Run a job in all threads, this one the first, if they are awake or come before ``patience`` ends; whether it was.
+
+    Once a thread has been promised a job it stays until it has run it or is let off: a thread that meets the others
+    within the job finds all of them there.
+    """
+    for i in range(1, threads):
+        spins = 0
+        while not atomic_swap_if(crew + i * _BYTES, AWAKE, CLAIMED):
+            if spins >= patience:
+                for j in range(1, i):
+                    atomic_store(crew + j * _BYTES, AWAKE)
+                return 0
+            spins = _wait(spins)
+    for i in range(1, threads):
+        words = integers_at(crew + i * _BYTES)
+        words[1], words[2], words[3] = code, job, integers_at(calls)[i]
+        atomic_store(crew + i * _BYTES, CALLED)
+    own = integers_at(calls)[0]
+    _run(code, job, own, own)
+    for i in range(1, threads):
+        spins = 0
+        while atomic_load(crew + i * _BYTES) == CALLED:
+            spins = _wait(spins)
+    return 1
+
+
+class Crew:
+    """The compiled `attend` and `lead`, which release the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self._kept = [compiled(attend, [int64], "crew"), compiled(lead, [int64] * 6, "crew", result=int64)]
+        addresses = [code.address for code in self._kept]
+        self.attend = ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses[0])
+        self.lead = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(addresses[1])

@@ -1,0 +1,1 @@
+"""What vectors, the processor and the compiler can do, and where compiled code is kept."""

@@ -1,0 +1,48 @@
+"""Activations over vectors, and their derivatives expressed in the outputs."""
+
+from __future__ import annotations
+
+from fastrnn.kernels.machine.helper import helper, inlined
+from fastrnn.kernels.machine.maths import sigmoid, tanh
+from fastrnn.kernels.machine.vector import WIDE, lanes, load, load_wide, maximum, select_less, store
+
+ACTIVATIONS = {"linear": 0, "tanh": 1, "sigmoid": 2, "relu": 3}
+LINEAR, TANH, SIGMOID, RELU = 0, 1, 2, 3
+
+
+@inlined
+def activated(code, value):
+    """``f(value)`` of a vector."""
+    if code == TANH:
+        return tanh(value)
+    if code == SIGMOID:
+        return sigmoid(value)
+    if code == RELU:
+        return maximum(value, 0.0)
+    return value
+
+
+@helper
+def activate(code, values, count):
+    """``values = f(values)`` in place, over ``count`` numbers (whole vectors)."""
+    if code == LINEAR:
+        return
+    i = 0
+    while i + WIDE * lanes(values) <= count:
+        store(values, i, activated(code, load_wide(values, i)))
+        i += WIDE * lanes(values)
+    while i < count:
+        store(values, i, activated(code, load(values, i)))
+        i += lanes(values)
+
+
+@inlined
+def derivative(code, gradient, output):
+    """The vector ``gradient * f'`` with the derivative expressed in the vector of outputs of ``f``."""
+    if code == TANH:
+        return gradient * (1.0 - output * output)
+    if code == SIGMOID:
+        return gradient * (output * (1.0 - output))
+    if code == RELU:
+        return select_less(0.0, output, gradient, 0.0)
+    return gradient

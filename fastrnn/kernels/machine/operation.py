@@ -1,0 +1,159 @@
+"""Operations: the compiled pieces that a training step is a list of.
+
+An operation is a kernel ``f(real, call, spec)`` without result. ``real`` is a null pointer whose type says float32 or
+float64; ``call`` points to what changes from call to call (a :data:`CALL`, one a thread); ``spec`` points to what is
+fixed for a model and a shape: sizes, codes and the addresses of buffers, in a record of the operation's own. Because
+all of them have this one machine signature, a model is data - a table of (address of code, address of spec) that
+:mod:`fastrnn.kernels.jobs.driver` walks through - and each operation is compiled once, on first use, and cached on
+disk by itself: a new model compiles nothing.
+
+A *routine* is a function that operations share and call by address, for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import float32, float64, from_dtype, int64, types
+from numba.core import config
+from numba.core.ccallback import CFunc
+
+from fastrnn.kernels.machine import cache
+from fastrnn.kernels.machine.atomics import atomic_add, atomic_load, atomic_store, give_way, relax
+from fastrnn.kernels.machine.helper import helper
+from fastrnn.kernels.machine.store import Store
+from fastrnn.kernels.machine.undisturbed import Undisturbed
+from fastrnn.kernels.machine.vector import offset, pointer_to
+
+REALS = {"float32": float32, "float64": float64}
+
+
+def record(integers: str, reals: str = "") -> np.dtype[Any]:
+    """A record type with int64 fields (sizes, codes, addresses) and float64 fields, named in two strings."""
+    return np.dtype([(n, np.int64) for n in integers.split()] + [(n, np.float64) for n in reals.split()], align=True)
+
+
+CALL = record(
+    "member team place rows sequence batch draw thread threads origin first last pass_first pass_end depth errors_from "
+    "step scratch barrier"
+)
+"""What changes from call to call.
+
+This is thread ``member`` of a ``team``; at the work in hand it is ``thread`` of ``threads``. That work is ``rows``
+sequences, which stand at ``place`` in the ``batch``-th minibatch (the ``draw``-th since training began) and at
+``sequence`` in the epoch's order; the window of time steps ``[first, last)``, of buffers that begin at step ``origin``;
+of a backward pass its steps ``[pass_first, pass_end)``, the ``depth`` of steps that a row takes part in at most and the
+first step ``errors_from`` whose own error enters it; the number ``step`` of this update, from 1. ``scratch`` is the
+address of the thread's own memory, ``barrier`` that of the place where threads meet.
+"""
+_SPINS = 4096
+
+
+def check_compiles() -> None:
+    """Refuse to go on where Numba is told not to compile.
+
+    Raises
+    ------
+    ValueError
+        It is.
+    """
+    if config.DISABLE_JIT:
+        raise ValueError("NUMBA_DISABLE_JIT is set; expected it not to be: fastrnn computes in compiled code alone")
+
+
+def compiled(function: Any, parameters: list[Any], folder: str, result: Any = types.void) -> Any:
+    """Compile an ``@njit`` function for C callers, or load it from ``folder`` in the cache's folder.
+
+    A cache that cannot be read or written costs time, never the work; an error while compiling leaves it as it is.
+
+    Raises
+    ------
+    ValueError
+        Numba is told not to compile.
+    """
+    check_compiles()
+    code = CFunc(function.py_func, (tuple(parameters), result), locals={}, options={"error_model": "numpy"})
+    if cache.FOLDER is None:
+        with Undisturbed():
+            code.compile()
+        return code
+    store = code._cache = Store(function.py_func, code._sig, cache.FOLDER / folder)
+    with store.missing(), Undisturbed():
+        code.compile()
+    return code
+
+
+class Compiled:
+    """A function compiled for each precision on first use, or loaded from the cache."""
+
+    def __init__(self, function: Any, parameters: Callable[[Any], list[Any]]) -> None:
+        self.function = function
+        self._parameters = parameters
+        self._code: dict[str, Any] = {}
+
+    def code(self, dtype: str) -> Any:
+        """The compiled function for ``dtype`` ("float32" or "float64"), as Numba's ``CFunc``."""
+        if dtype not in self._code:
+            self._code[dtype] = compiled(self.function, self._parameters(types.CPointer(REALS[dtype])), dtype)
+        return self._code[dtype]
+
+    def is_ready(self, dtype: str) -> bool:
+        """Whether this process has the code for ``dtype``."""
+        return dtype in self._code
+
+    def address(self, dtype: str) -> int:
+        """Address of the machine code for ``dtype``."""
+        return int(self.code(dtype).address)
+
+
+class Operation(Compiled):
+    """A kernel ``f(real, call, spec)`` and the record type of its ``spec``."""
+
+    def __init__(self, function: Any, spec: np.dtype[Any]) -> None:
+        pointers = [types.CPointer(from_dtype(CALL)), types.CPointer(from_dtype(spec))]
+        super().__init__(function, lambda real: [real, *pointers])
+        self.spec = spec
+
+
+def operation(spec: np.dtype[Any]) -> Callable[[Any], Operation]:
+    """Declare a kernel ``f(real, call, spec)`` (an ``@njit`` function) whose fixed part is the record ``spec``."""
+    return lambda function: Operation(function, spec)
+
+
+def routine(parameters: str) -> Callable[[Any], Compiled]:
+    """Declare an ``@njit`` function that kernels call by address; ``parameters``: ``p`` pointer, ``i`` int64."""
+    return lambda function: Compiled(function, lambda real: [real if p == "p" else int64 for p in parameters])
+
+
+@helper
+def at(address, real, place=0):
+    """The buffer at ``address`` as a pointer to numbers, ``place`` numbers on."""
+    return offset(pointer_to(address, real), place)
+
+
+@helper
+def share(items, unit, thread, threads):
+    """The range ``[start, stop)`` of ``items`` that falls to ``thread``: whole units, as even as can be."""
+    units = (items + unit - 1) // unit
+    return min(items, units * thread // threads * unit), min(items, units * (thread + 1) // threads * unit)
+
+
+@helper
+def meet(barrier, threads):
+    """Wait until all threads are here. ``barrier`` (16) int64: arrivals at 0, rounds at 8 (cache lines apart)."""
+    if threads == 1:
+        return
+    rounds = barrier + 64
+    now = atomic_load(rounds)
+    if atomic_add(barrier, 1) == threads - 1:
+        atomic_store(barrier, 0)
+        atomic_add(rounds, 1)
+        return
+    spins = 0
+    while atomic_load(rounds) == now:
+        relax()
+        spins += 1
+        if spins > _SPINS:
+            give_way()

@@ -1,0 +1,1 @@
+"""Products of matrices: tiles in registers, panels in memory."""

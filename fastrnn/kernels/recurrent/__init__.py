@@ -1,0 +1,1 @@
+"""The recurrent layers: their time loop, products, states and gradients."""

@@ -1,0 +1,87 @@
+"""Where a recurrent layer starts: at a minibatch's beginning, and at those of the segments of a long one."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from fastrnn.kernels.layers.signals import rows_at
+from fastrnn.kernels.machine.helper import helper, spliced
+from fastrnn.kernels.machine.operation import at, operation, share
+from fastrnn.kernels.machine.rows import copy, fill, padded_width
+from fastrnn.kernels.machine.vector import fields, integers_at, splat
+from fastrnn.kernels.products.product import ROW_UNIT
+from fastrnn.kernels.recurrent.buffers import RECURRENT
+
+FROM_ZERO, FROM_GIVEN, FROM_BEFORE = 0, 1, 2
+"""Where a minibatch starts: at zero, at the given initial state, or at the state that the minibatch before ended
+with."""
+
+
+@operation(RECURRENT)
+@njit
+def recurrent_begin(real, call, spec):
+    """Write the initial state of this thread's rows."""
+    s, c = fields(spec), fields(call)
+    _begin(real, s, c, s.h, s.initial, 1)
+    if s.cell != 0:
+        _begin(real, s, c, s.cell, s.initial_cell, s.keeps)
+
+
+@helper
+def _begin(real, s, c, tape, initial, keeps):
+    width = padded_width(s.units, real)
+    first = s.steps * s.reads_backwards * keeps
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        state = rows_at(tape, real, c, first, row, width)
+        if s.start == FROM_BEFORE and c.batch > 0:
+            copy(rows_at(tape, real, c, s.final_place * keeps, row, width), state, width)
+        else:
+            fill(state, width, splat(real, 0.0))
+            if s.start != FROM_ZERO and initial != 0:
+                place = c.sequence + row
+                if s.order != 0:
+                    place = integers_at(s.order)[place]
+                given = at(initial, real, place * s.units)
+                for j in range(s.units):
+                    state[j] = given[j]
+
+
+@spliced
+def _each_state(move, real, call, spec):
+    """Move this thread's rows of the state, and of the LSTM's cell state, between tape and store."""
+    s, c = fields(spec), fields(call)
+    move(real, s, c, s.h, s.stored)
+    if s.cell != 0:
+        move(real, s, c, s.cell, s.stored_cell)
+
+
+@operation(RECURRENT)
+@njit
+def recurrent_keep(real, call, spec):
+    """Begin a segment where the one before ended, and store the state there in ``stored`` (segments, B, H')."""
+    _each_state(_keep, real, call, spec)
+
+
+@helper
+def _keep(real, s, c, tape, stored):
+    width = padded_width(s.units, real)
+    low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
+    begin, count = rows_at(tape, real, c, 0, low, width), (high - low) * width
+    if c.origin > 0:
+        copy(rows_at(tape, real, c, s.segment, low, width), begin, count)
+    copy(begin, rows_at(stored, real, c, c.origin // s.segment, low, width), count)
+
+
+@operation(RECURRENT)
+@njit
+def recurrent_recall(real, call, spec):
+    """Begin a segment at its stored state."""
+    _each_state(_recall, real, call, spec)
+
+
+@helper
+def _recall(real, s, c, tape, stored):
+    width = padded_width(s.units, real)
+    low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
+    source = rows_at(stored, real, c, c.origin // s.segment, low, width)
+    copy(source, rows_at(tape, real, c, 0, low, width), (high - low) * width)

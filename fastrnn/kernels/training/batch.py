@@ -1,0 +1,119 @@
+"""What goes in and out of a minibatch: rows gathered in the epoch's order, outputs and states written back in place."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from fastrnn.kernels.machine.operation import at, operation, record, share
+from fastrnn.kernels.machine.rows import copy_numbers
+from fastrnn.kernels.machine.vector import doubles_at, fields, integers_at
+from fastrnn.kernels.products.product import ROW_UNIT
+
+BATCH = record(
+    "steps inputs capacity x ids order lengths sample_weight input batch_lengths batch_weight "
+    "row_totals totals columns errors_every_step"
+)
+"""``x`` (N, T, I), or (N, T) int64 if they are ``ids``, ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are
+the data, ``order`` (N) int64 the rows' order (0: as they stand); ``input`` (steps, B, I) or (steps, B) int64,
+``batch_lengths`` and ``batch_weight`` (B) what the layers read;
+``row_totals`` (columns, capacity) and ``totals`` float64 sums of the loss and the metrics: ``totals[0]`` the weight of
+the minibatch, ``totals[LONGEST]`` and ``totals[SHORTEST]`` where the last error of its rows that count ends and the
+least length of them, ``totals[EPOCH_WEIGHT]`` the epoch's weight, ``totals[EPOCH_SUMS:]`` the epoch's sums."""
+
+LONGEST, SHORTEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3, 4
+
+
+@operation(BATCH)
+@njit
+def batch_begin(real, call, spec):
+    """Gather lengths and weights of this thread's rows and zero their sums."""
+    s, c = fields(spec), fields(call)
+    low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
+    for row in range(low, high):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        integers_at(s.batch_lengths)[row] = integers_at(s.lengths)[place] if s.lengths != 0 else s.steps
+        doubles_at(s.batch_weight)[row] = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
+        for column in range(s.columns):
+            doubles_at(s.row_totals)[column * s.capacity + c.place + row] = 0.0
+
+
+@operation(BATCH)
+@njit
+def batch_read(real, call, spec):
+    """Gather the window's inputs of this thread's rows, time first; what stands beyond a row's length is not read.
+
+    Zeros stand for it here; ids there are 0 already.
+    """
+    s, c = fields(spec), fields(call)
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        length = integers_at(s.batch_lengths)[row]
+        for t in range(c.first, c.last):
+            source, target = place * s.steps + t, (t - c.origin) * c.rows + row
+            if s.ids != 0:
+                integers_at(s.input)[target] = integers_at(s.x)[source]
+            elif t >= length:
+                for j in range(s.inputs):
+                    at(s.input, real, target * s.inputs)[j] = 0.0
+            else:
+                copy_numbers(at(s.x, real, source * s.inputs), at(s.input, real, target * s.inputs), s.inputs)
+
+
+@operation(BATCH)
+@njit
+def batch_weigh(real, call, spec):
+    """The weight that counts in this minibatch and divides the loss: of rows, or of steps if each has an error."""
+    s, c = fields(spec), fields(call)
+    if c.thread != 0:
+        return
+    weight = 0.0
+    longest, shortest = 0, s.steps
+    for row in range(c.rows):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        steps = integers_at(s.lengths)[place] if s.lengths != 0 else s.steps
+        counted = steps if s.errors_every_step != 0 else min(1, steps)
+        own = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
+        weight += counted * own
+        if own != 0.0 and steps > 0:
+            longest = max(longest, steps if s.errors_every_step != 0 else s.steps)
+            shortest = min(shortest, steps)
+    doubles_at(s.totals)[0] = weight
+    doubles_at(s.totals)[LONGEST] = longest
+    doubles_at(s.totals)[SHORTEST] = shortest
+
+
+@operation(BATCH)
+@njit
+def batch_total(real, call, spec):
+    """Add this minibatch's sums to the epoch's."""
+    s, c = fields(spec), fields(call)
+    if c.thread != 0:
+        return
+    totals = doubles_at(s.totals)
+    totals[EPOCH_WEIGHT] += totals[0]
+    for column in range(s.columns):
+        total = 0.0
+        for row in range(c.rows):
+            total += doubles_at(s.row_totals)[column * s.capacity + row]
+        totals[EPOCH_SUMS + column] += total
+
+
+EMIT = record("source source_first units width steps order target")
+"""``source`` (.., B, width) from step ``source_first`` on goes to ``target`` (N, steps, units)."""
+
+
+@operation(EMIT)
+@njit
+def emit(real, call, spec):
+    """Write this thread's rows of a layer's output to their places in the result, if there is one."""
+    s, c = fields(spec), fields(call)
+    if s.target == 0:
+        return
+    source, target = at(s.source, real), at(s.target, real)
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
+        for t in range(s.steps):
+            for j in range(s.units):
+                target[(place * s.steps + t) * s.units + j] = source[
+                    ((s.source_first + t) * c.rows + row) * s.width + j
+                ]

@@ -1,0 +1,47 @@
+"""Compilation ahead of time."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from fastrnn.ground.unknown import explained
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
+from fastrnn.model.sequential import Sequential
+from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
+from fastrnn.training.trainer import Trainer
+
+
+@explained
+def warmup(dtype: str = "float32") -> float:
+    """Compile, or load from the cache, what training and prediction need; returns the seconds that took.
+
+    Raises
+    ------
+    ValueError
+        ``dtype`` is neither "float32" nor "float64".
+    """
+    start = time.perf_counter()
+    ids, y = np.zeros((2, 3), np.int64), np.zeros((2, 1))
+    for kind in (SimpleRNN, LSTM, GRU):
+        stack = [
+            Embedding(2, 2),
+            kind(2, return_sequences=True, recurrent_dropout=0.5),
+            Dropout(0.5),
+            kind(2, return_sequences=True, go_backwards=True),
+            Bidirectional(kind(2)),
+            Dense(1),
+        ]
+        model = Sequential(stack, dtype=dtype)
+        for optimizer in (Adam(), SGD(), RMSProp(), Adagrad()):
+            Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(ids, y, epochs=1, verbose=0)
+        model.predict(ids)
+    x = np.zeros((2, 3, 1))
+    model = Sequential([SimpleRNN(2), Dense(1, "sigmoid")], dtype=dtype)
+    model.gradients(x, y, recompute="sqrt")
+    Trainer(model, "binary_crossentropy", metrics=["mse", "accuracy"]).evaluate(x, y)
+    model = Sequential([SimpleRNN(2), Dense(2, "softmax")], dtype=dtype)
+    model.gradients(x, np.zeros((2, 2)))
+    model.gradients(x, np.zeros(2, int), "sparse_categorical_crossentropy")
+    return time.perf_counter() - start

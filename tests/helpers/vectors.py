@@ -1,0 +1,71 @@
+"""Vector functions of the kernels as functions of NumPy arrays."""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import cfunc, int64, types
+from numpy.typing import NDArray
+
+from fastrnn.ground.memory import zeros
+from fastrnn.kernels.machine.operation import REALS
+from fastrnn.kernels.machine.vector import WIDE, lanes, load, load_wide, store
+
+Array = NDArray[Any]
+
+
+def pointer(array: Array) -> Any:
+    """Return the address of an array as compiled functions take it."""
+    return array.ctypes.data_as(ctypes.POINTER(np.ctypeslib.as_ctypes_type(array.dtype)))
+
+
+def padded_copy(array: Array) -> Array:
+    """Return the numbers of an array, followed by zeros up to whole vectors of any width."""
+    copy = zeros(-(-array.size // 16) * 16, array.dtype)
+    copy[: array.size] = array.ravel()
+    return copy
+
+
+def unary(function: Any, dtype: str) -> Callable[[Array], Array]:
+    """Compile a function of one vector for arrays: wide vectors first, then single ones, as the kernels go."""
+    real = types.CPointer(REALS[dtype])
+
+    def run(source, target, count):
+        i = 0
+        while i + WIDE * lanes(source) <= count:
+            store(target, i, function(load_wide(source, i)))
+            i += WIDE * lanes(source)
+        while i < count:
+            store(target, i, function(load(source, i)))
+            i += lanes(source)
+
+    code = cfunc(types.void(real, real, int64))(run)
+
+    def call(x: Array) -> Array:
+        source, target = padded_copy(x.astype(dtype, copy=False)), padded_copy(np.zeros(x.size, dtype))
+        code.ctypes(pointer(source), pointer(target), x.size)
+        return target[: x.size]
+
+    return call
+
+
+def binary(function: Any, dtype: str) -> Callable[[Array, Array], Array]:
+    """Compile a function of two vectors for arrays."""
+    real = types.CPointer(REALS[dtype])
+
+    def run(left, right, target, count):
+        i = 0
+        while i < count:
+            store(target, i, function(load(left, i), load(right, i)))
+            i += lanes(left)
+
+    code = cfunc(types.void(real, real, real, int64))(run)
+
+    def call(a: Array, b: Array) -> Array:
+        left, right = padded_copy(a.astype(dtype, copy=False)), padded_copy(b.astype(dtype, copy=False))
+        target = padded_copy(np.zeros(a.size, dtype))
+        code.ctypes(pointer(left), pointer(right), pointer(target), a.size)
+        return target[: a.size]
+
+    return call

@@ -1,0 +1,477 @@
+"""The cache of compiled code: never stale, never shared with strangers, and never in the way."""
+
+import contextlib
+import ctypes
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn.engine import compiling
+from fastrnn.engine.cells import CELLS
+from fastrnn.kernels.jobs import ahead
+from fastrnn.kernels.machine import cache
+from fastrnn.kernels.machine.operation import CALL, Compiled, Operation
+from fastrnn.kernels.machine.store import Store
+from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
+
+posix = pytest.mark.skipif(os.name != "posix", reason="modes, owners, signals and limits of POSIX")
+
+ZERO_GRADIENTS = """
+import ctypes, os
+from pathlib import Path
+import numpy as np
+from fastrnn.kernels.machine import cache
+from fastrnn.kernels.machine.operation import CALL
+from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
+
+if "FIXED_FOLDER" in os.environ:
+    cache.FOLDER = Path(os.environ["FIXED_FOLDER"])
+    cache.FOLDER.mkdir(exist_ok=True)
+code = zero_gradients.code("float32")
+gradients = np.full(64, 7, np.float32)
+call, spec = np.zeros(1, CALL), np.zeros(1, UPDATE)
+call["threads"], spec["count"], spec["gradients"] = 1, gradients.size, gradients.ctypes.data
+ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(code.address)(0, call.ctypes.data, spec.ctypes.data)
+print(gradients[0], code.cache_hits, cache.FOLDER)
+"""
+"""A small kernel that calls ``fill`` in another file: prints what it writes, whether it was cached, and where."""
+
+EDIT = """
+
+_fill = fill
+
+
+@helper
+def fill(target, count, value):
+    _fill(target, count, value + 1.0)
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of what the kernels need, to be edited."""
+    source = Path(fastrnn.__file__).parent
+    shutil.copytree(source / "kernels", tmp_path / "fastrnn" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "_version.py"):
+        shutil.copy(source / name, tmp_path / "fastrnn" / name)
+    return tmp_path
+
+
+def start(package: Path, **environment: object) -> subprocess.Popen[str]:
+    """Run the small kernel with the package that lies in ``package``, its cache in ``package/cache`` unless told."""
+    settings = {"PYTHONPATH": package, "NUMBA_CACHE_DIR": package / "cache"} | environment
+    return subprocess.Popen(
+        [sys.executable, "-c", ZERO_GRADIENTS],
+        env=os.environ | {name: str(value) for name, value in settings.items()},
+        cwd=package,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[float, int, str]:
+    """Return what the kernel wrote, whether its code came from the cache, and the folder of the cache."""
+    out, error = process.communicate()
+    assert process.returncode == 0, error
+    value, hits, folder = out.split(maxsplit=2)
+    return float(value), int(hits), folder.strip()
+
+
+def edit_callee(package: Path) -> None:
+    rows = package / "fastrnn" / "kernels" / "machine" / "rows.py"
+    rows.write_text(rows.read_text(encoding="utf-8") + EDIT, encoding="utf-8")
+
+
+def test_editing_a_callee_gives_fresh_code_and_what_is_cached_is_used(package: Path) -> None:
+    value, hits, folder = finish(start(package))
+    assert (value, hits) == (0.0, 0)
+    assert Path(folder).parent == package / "cache" / "fastrnn"
+    assert finish(start(package)) == (0.0, 1, folder)
+    edit_callee(package)
+    value, hits, other = finish(start(package))
+    assert (value, hits) == (1.0, 0)
+    assert other != folder
+
+
+def test_without_the_digest_the_code_would_be_stale(package: Path) -> None:
+    """What the test above guards against does happen: a kernel's file serves the old code."""
+    assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 0)
+    edit_callee(package)
+    assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 1)
+
+
+def test_processes_that_start_at_once_compile_everything_once(package: Path) -> None:
+    several = [finish(process) for process in [start(package) for _ in range(3)]]
+    assert [value for value, _, _ in several] == [0.0] * 3
+    assert sorted(hits for _, hits, _ in several) == [0, 1, 1]
+
+
+@posix
+def test_a_process_that_compiles_and_dies_keeps_nobody_waiting(package: Path) -> None:
+    """Killed at any moment of its life."""
+    for pause in (0.5, 1.0, 1.5, 2.0):
+        process = start(package)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(pause)
+        process.kill()
+        process.communicate()
+    assert finish(start(package))[0] == 0.0
+    (folder,) = (package / "cache").glob("fastrnn/*/float32")
+    assert {path.suffix for path in folder.iterdir()} <= {"", ".lock"}
+
+
+def test_without_a_place_to_write_every_process_compiles_for_itself(package: Path) -> None:
+    (package / "a_file").touch()
+    assert finish(start(package, NUMBA_CACHE_DIR=package / "a_file")) == (0.0, 0, "None")
+
+
+FIT_ANOTHER_MODEL = """
+from numba.core import event
+import numpy as np
+import fastrnn as fr
+
+with event.install_recorder("numba:run_pass") as passes:
+    x, y = np.ones((9, 5, 3)), np.ones((9, 5, 2))
+    relu, sigmoid = (fr.SimpleRNN(7, name, return_sequences=True) for name in ("relu", "sigmoid"))
+    model = fr.Sequential([relu, sigmoid, fr.Dense(2)])
+    optimizer = fr.SGD(0.1, momentum=0.9)
+    trainer = fr.Trainer(model, "mae", optimizer, ["mse"], tbptt=(2, 3), tbptt_update="chunk", threads=2)
+    trainer.fit(x, y, epochs=2, batch_size=4, validation_split=0.3, lengths=np.arange(9) % 6, verbose=0)
+    model.predict(x)
+    model.gradients(x, y)
+print(len(passes.buffer))
+"""
+
+
+def test_after_warmup_another_process_and_another_model_compile_nothing(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(fastrnn.__file__).parents[1])}
+    if cache.FOLDER is None:
+        environment["NUMBA_CACHE_DIR"] = str(tmp_path)
+    for script, expected in (("import fastrnn as fr; fr.warmup()", ""), (FIT_ANOTHER_MODEL, "0")):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == expected
+
+
+def test_digest_follows_every_source_file_the_versions_and_the_processor(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = package / "fastrnn" / "kernels"
+    assert cache.digest(kernels) == cache.digest()
+    for path in sorted(kernels.rglob("*.py")):
+        source = path.read_bytes()
+        path.write_bytes(source + b"\n")
+        assert cache.digest(kernels) != cache.digest(), path.name
+        path.write_bytes(source)
+    (kernels / "machine" / "rows.py").rename(kernels / "machine" / "lines.py")
+    assert cache.digest(kernels) != cache.digest()
+    before = cache.digest()
+    with monkeypatch.context() as change:
+        change.setattr(cache, "TARGET", cache.TARGET._replace(cpu="another"))
+        assert cache.digest() != before
+    monkeypatch.setattr(numba, "__version__", "0.0")
+    assert cache.digest() != before
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that a fresh process would use."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    return tmp_path / "fastrnn" / cache.digest()
+
+
+def test_the_folder_is_private(folder: Path) -> None:
+    assert cache._prepare() == (folder, "")
+    if os.name == "posix":
+        assert {part.stat().st_mode & 0o777 for part in (folder, folder.parent)} == {0o700}
+
+
+@posix
+@pytest.mark.parametrize("part", ["digest", "fastrnn", "above"])
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777])
+def test_a_folder_that_others_may_write_or_put_in_its_place_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, mode: int
+) -> None:
+    """Unless a sticky bit keeps them from putting another in its place."""
+    monkeypatch.setattr(cache, "_is_private", lambda group: False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "above" / "given"))
+    folder = tmp_path / "above" / "given" / "fastrnn" / cache.digest()
+    folder.mkdir(parents=True)
+    for each in (folder, folder.parent):
+        each.chmod(0o700)
+    wide = {"digest": folder, "fastrnn": folder.parent, "above": tmp_path / "above"}[part]
+    wide.chmod(mode)
+    if mode == 0o1777 and wide != folder:
+        assert cache._prepare() == (folder, "")
+    else:
+        assert cache._prepare() == (None, f"{wide} may be written by others")
+
+
+@posix
+def test_a_group_of_one_is_nobody_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import grp
+    import pwd
+
+    folder.mkdir(parents=True)
+    folder.chmod(0o770)
+    name = pwd.getpwuid(os.getuid()).pw_name
+    for own, members, is_private in ((name, [], True), (name, [name], True), (name, ["b"], False), ("b", [], False)):
+        monkeypatch.setattr(
+            grp, "getgrgid", lambda _, own=own, members=members: grp.struct_group((own, "", 7, members))
+        )
+        assert cache._is_private(7) == is_private
+        assert (cache._prepare()[0] is not None) == is_private
+
+
+@posix
+@pytest.mark.parametrize("place", [(), ("..",), ("..", "..")])
+def test_a_folder_of_somebody_else_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[str, ...]
+) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    theirs = Path(os.path.normpath(folder.joinpath(*place)))
+    stat = Path.stat
+
+    def told(path: Path, **options: Any) -> Any:
+        found = stat(path, **options)
+        return os.stat_result((*found[:4], os.getuid() + 1, *found[5:10])) if path == theirs else found
+
+    monkeypatch.setattr(Path, "stat", told)
+    assert cache._prepare() == (None, f"{theirs} belongs to another user")
+
+
+@posix
+def test_a_link_is_judged_by_where_it_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, mode in (("safe", 0o700), ("wide", 0o777)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(name)
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "link"))
+        folder, why = cache._prepare()
+        if name == "safe":
+            assert folder == tmp_path / "safe" / "fastrnn" / cache.digest()
+        else:
+            assert (folder, why) == (None, f"{tmp_path / 'wide'} may be written by others")
+
+
+def test_without_a_home_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert cache._prepare()[0] is None
+
+
+def test_digests_that_nobody_used_for_long_are_removed(folder: Path) -> None:
+    old, recent, foreign = "0" * 24, "1" * 24, "a folder of the user's"
+    ages = {old: cache.KEEP_DAYS + 1, recent: cache.KEEP_DAYS - 1, foreign: cache.KEEP_DAYS + 1}
+    for name, days in ages.items():
+        (folder.parent / name / "float32").mkdir(parents=True)
+        then = time.time() - days * 86400
+        os.utime(folder.parent / name, (then, then))
+    folder.parent.chmod(0o700)
+    assert cache._prepare() == (folder, "")
+    assert {path.name for path in folder.parent.iterdir()} == {recent, foreign, folder.name}
+
+
+def test_using_a_digest_keeps_it_from_being_removed(folder: Path) -> None:
+    cache._prepare()
+    os.utime(folder, (0, 0))
+    cache._prepare()
+    assert time.time() - folder.stat().st_mtime < 3600
+
+
+def zero_gradients_anew() -> float:
+    """Compile the small kernel, or load it from the cache, as a new process would; return what it writes."""
+    address = Operation(zero_gradients.function, UPDATE).address("float32")
+    gradients = np.full(64, 7, np.float32)
+    call, spec = np.zeros(1, CALL), np.zeros(1, UPDATE)
+    call["threads"], spec["count"], spec["gradients"] = 1, gradients.size, gradients.ctypes.data
+    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(address)(0, call.ctypes.data, spec.ctypes.data)
+    return float(gradients[0])
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow: writing to one is an OSError."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@posix
+def test_a_full_disk_does_not_stop_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    with full_disk():
+        with pytest.raises(OSError, match="large"):
+            (tmp_path / "a_file").write_bytes(b"full")
+        assert zero_gradients_anew() == 0.0
+
+
+def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off, empty, or with any byte changed: in the machine code that would crash, at every start."""
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    assert zero_gradients_anew() == 0.0
+    (path,) = tmp_path.glob("float32/zero_gradients-*[0-9a-f]")
+    whole = path.read_bytes()
+    store = Store(zero_gradients.function.py_func, "signature", tmp_path)
+    rng = np.random.default_rng(0)
+    for place in (0, 31, 32, len(whole) - 1, *map(int, rng.integers(0, len(whole), 200))):
+        store.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert store.load_overload(None, None) is None
+    for end in (0, 31, 40, len(whole) - 1):
+        store.path.write_bytes(whole[:end])
+        assert store.load_overload(None, None) is None
+    path.write_bytes(whole[:-100])
+    assert zero_gradients_anew() == 0.0
+    again = path.read_bytes()
+    assert zero_gradients_anew() == 0.0
+    assert path.read_bytes() == again != whole[:-100]
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, RuntimeError])
+def test_an_error_while_compiling_leaves_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    (tmp_path / "float32").mkdir()
+    (tmp_path / "float32" / "another").touch()
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(error):
+        patch.setattr("numba.core.ccallback.CFunc._compile_uncached", fail)
+        zero_gradients_anew()
+    assert {path.name for path in (tmp_path / "float32").iterdir() if path.suffix != ".lock"} == {"another"}
+    assert zero_gradients_anew() == 0.0
+
+
+def test_without_compilation_there_is_a_line_and_the_cache_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    assert zero_gradients_anew() == 0.0
+    before = sorted(tmp_path.rglob("*"))
+    code = "import fastrnn as fr; fr.Sequential([fr.SimpleRNN(2)], input_size=1).predict([[[1.0]]])"
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert "ValueError: NUMBA_DISABLE_JIT is set; expected it not to be" in done.stderr
+    assert "fastrnn: compiling" not in done.stderr
+    assert set(before) <= set(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("stream", ["None", "open(os.devnull)", "closed"])
+def test_no_fit_fails_for_want_of_a_place_to_tell(tmp_path: Path, stream: str) -> None:
+    """While it compiles, and with a bar."""
+    code = f"""
+import os, sys
+closed = open(os.devnull, "w")
+closed.close()
+sys.stderr = sys.stdout = {stream}
+import numpy as np
+from fastrnn.engine import compiling
+from fastrnn.kernels.machine import cache
+import fastrnn as fr
+cache.is_compiled = lambda name: False
+fr.Trainer(fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)])).fit(np.ones((4, 3, 1)), np.ones((4, 1)), epochs=2, verbose=1)
+os.write(1, b"fitted")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "fitted", done.stderr
+
+
+@pytest.mark.parametrize("executable", [sys.executable, "", "/no/such/python"])
+def test_the_first_compilation_says_what_it_does_and_for_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], executable: str
+) -> None:
+    """With a second process that compiles, without one, and where it cannot be started."""
+    monkeypatch.setattr(compiling, "_announced", set())
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "executable", executable)
+    with compiling.announced("float32", ["simple_rnn"], 1) as done:
+        zero_gradients_anew()
+        done(1, False)
+    assert re.fullmatch(
+        r"fastrnn: compiling the float32 kernels for this processor \(.*\) \.\.\.\n"
+        r"fastrnn: 1 of 1 kernels, \d+\.\d s, kept for later runs\n",
+        capsys.readouterr().err,
+    )
+    monkeypatch.setattr(compiling, "_announced", set())
+    with compiling.announced("float32", ["simple_rnn"], 1) as done:
+        done(1, False)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_second_process_keeps_what_it_compiles_where_the_first_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest kernel stands for all."""
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    monkeypatch.setattr(zero_gradients, "_code", {})
+    monkeypatch.setattr(ahead, "Driver", lambda: None)
+    monkeypatch.setattr(ahead, "_SHARED", ["training.optimizers:zero_gradients"])
+    ahead.main("float64", [])
+    assert zero_gradients.code("float64").cache_hits == 0
+    assert Operation(zero_gradients.function, UPDATE).code("float64").cache_hits == 1
+
+
+def test_the_second_process_knows_the_operations_of_every_layer() -> None:
+    for name in itertools.chain(ahead._SHARED, *ahead.LAST.values()):
+        module, _, function = name.partition(":")
+        assert isinstance(getattr(import_module(f"fastrnn.kernels.{module}"), function), Compiled)
+    assert set(ahead.LAST) == set(CELLS)
+
+
+def test_the_second_process_imports_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "random.py").write_text("from pathlib import Path\nPath('imported').touch()\nraise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", ".", *sys.path])
+    started = []
+    popen = subprocess.Popen
+
+    def wait(*arguments: Any, **options: Any) -> Any:
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", wait)
+    monkeypatch.setattr(compiling, "_announced", set())
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    with compiling.announced("float64", ["simple_rnn"], 1):
+        (process,) = started
+        assert process.wait() == 0
+    assert not (tmp_path / "imported").exists()
