@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from fastrnn.engine.network import output_form, padding_first
+from fastrnn.engine.program import Program
+from fastrnn.engine.signal import Signal, Waiting
 from fastrnn.ground import checks
 from fastrnn.kernels.machine.operation import Operation
 from fastrnn.kernels.training import losses
-from fastrnn.layers import Bidirectional, Dense, Dropout, Layer, Recurrent
-
-if TYPE_CHECKING:
-    from fastrnn.engine.lowering import Lowering
-    from fastrnn.engine.plan import Plan
+from fastrnn.layers import Bidirectional, Dense, Dropout, Layer, Stateful
 
 Array = NDArray[Any]
 
@@ -139,9 +137,10 @@ class Columns:
 
     # ------------------------------------------------------------------------------------------ operations
 
-    def add(self, plan: Plan, lowered: Lowering, wants_gradient: bool, **fields: Any) -> list[Array]:
-        """Add the operations of all columns to a plan and return their records."""
-        output = lowered.output
+    def add(
+        self, program: Program, output: Signal, waiting: Waiting | None, wants_gradient: bool, **fields: Any
+    ) -> list[Array]:
+        """Add the operations of all columns to a program and return their records; ``waiting`` as in `waits`."""
         fields |= {
             "outputs": self._outputs, "sequences": output.sequences,
             "padding_first": output.sequences and output.padding_first,
@@ -151,12 +150,11 @@ class Columns:
             fields["d_output"] = output.gradient
         of_logits = self.waits or self._activation == "linear"
         records: list[Array] = []
-        waiting = lowered.activation
 
         def add(operation: Operation, column: int, **own: Any) -> None:
             gradient = wants_gradient and column == 0
-            records.append(plan.spec(losses.LOSS, **fields, **own, column=column, wants_gradient=gradient))
-            plan.add("error", operation, records[-1])
+            records.append(program.spec(losses.LOSS, **fields, **own, column=column, wants_gradient=gradient))
+            program.add("error", operation, records[-1])
 
         for column, name in enumerate(self.names):
             if name == "binary_crossentropy":
@@ -168,7 +166,7 @@ class Columns:
         for column, name in enumerate(self.names):
             if name in ("mse", "mae"):
                 if waiting is not None:
-                    plan.add("error", *waiting)
+                    program.add("error", *waiting)
                     waiting = None
                 add(losses.loss, column, code=_CODES[name])
         return records
@@ -191,7 +189,7 @@ def _output(layers: Sequence[Layer]) -> tuple[str, Layer]:
         if isinstance(layer, Dense):
             activation = layer.activation
             break
-        if isinstance(layer, Recurrent):
+        if isinstance(layer, Stateful):
             activation = layer.cells[0].layer.activation
             break
     if activation == "linear":

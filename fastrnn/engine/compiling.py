@@ -109,7 +109,7 @@ class Notice:
 
 @contextlib.contextmanager
 def _second_process(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
-    """Run :mod:`fastrnn.kernels.jobs.ahead` meanwhile, unless another process does; without it, compile all here."""
+    """Run :mod:`fastrnn.engine.ahead` meanwhile, unless another process does; without it, compile all here."""
     if cache.FOLDER is None or available_threads() < 2 or not sys.executable or getattr(sys, "frozen", False):
         yield
         return
@@ -124,7 +124,7 @@ def _running_ahead(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
     """Run it until the end."""
     root = str(Path(__file__).parents[2])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *filter(os.path.isabs, sys.path)])}
-    command = [sys.executable, "-P", "-m", "fastrnn.kernels.jobs.ahead", dtype, *sorted(set(kinds))]
+    command = [sys.executable, "-P", "-m", "fastrnn.engine.ahead", dtype, *sorted(set(kinds))]
     process, nothing = None, subprocess.DEVNULL
     try:
         with Undisturbed(), contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ from fastrnn.layers import (
     IdLayer,
     Layer,
     OneHot,
-    Recurrent,
+    Stateful,
     layer_names,
     layer_widths,
 )
@@ -67,7 +67,7 @@ class Network:
         self.output_size = self.widths[-1]
         self.every_step, _ = output_form(layers)
         self.cells = cells_of(layers)
-        self.recurrent_layers = sum(isinstance(layer, Recurrent) for layer in layers)
+        self.recurrent_layers = sum(isinstance(layer, Stateful) for layer in layers)
         self.reads_backwards = any([cell.reads_backwards for cell in self.cells])
         self.takes_ids = known is not None
         self.names = layer_names(layers)
@@ -129,13 +129,13 @@ def vocabulary_of(layers: Sequence[Layer]) -> int | None:
 
 def output_form(layers: Sequence[Layer]) -> tuple[bool, int]:
     """Return whether a stack answers at every step, and with how many outputs; no matter the size of its input."""
-    every_step = all([layer.return_sequences for layer in layers if isinstance(layer, Recurrent)])
+    every_step = all([layer.return_sequences for layer in layers if isinstance(layer, Stateful)])
     return every_step, layer_widths(layers, 0)[-1]
 
 
 def padding_first(layers: Sequence[Layer]) -> bool:
     """Whether a padded row's outputs are its last ones: a layer has turned them, and none above it back."""
-    return sum(isinstance(layer, Recurrent) and layer.turns for layer in layers) % 2 == 1
+    return sum(isinstance(layer, Stateful) and layer.turns for layer in layers) % 2 == 1
 
 
 def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
@@ -161,10 +161,10 @@ def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
         what = f"layer {place} ({type(layer).__name__})"
         if isinstance(layer, IdLayer) and place:
             raise ValueError(f"{what} takes ids; expected it first in the model: move it there or leave it out")
-        if checked and isinstance(checked[-1], OneHot) and not isinstance(layer, Recurrent):
+        if checked and isinstance(checked[-1], OneHot) and not isinstance(layer, Stateful):
             cure = "drop by the recurrent layer's dropout" if isinstance(layer, Dropout) else "use an Embedding instead"
             raise ValueError(f"{what} is above a OneHot; expected a recurrent layer there, such as LSTM(32): {cure}")
-        if isinstance(layer, Recurrent):
+        if isinstance(layer, Stateful):
             if last_step is not None:
                 below = checked[last_step]
                 where = f"layer {last_step}" + ("'s layer" if isinstance(below, Bidirectional) else "")
@@ -174,7 +174,7 @@ def check_stack(layers: Sequence[Layer]) -> list[AnyLayer]:
                 )
             last_step = None if layer.return_sequences else place
         checked.append(layer)
-    if not any([isinstance(layer, Recurrent) for layer in checked]):
+    if not any([isinstance(layer, Stateful) for layer in checked]):
         kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in checked))
         raise ValueError(
             f"the model has no recurrent layer, only {kinds}; expected at least one, such as SimpleRNN(32)"

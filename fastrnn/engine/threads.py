@@ -47,7 +47,7 @@ def shards_of(network: Network, rows: int, steps: int) -> int:
 
 def outgrows_cache(layer: Unidirectional, dtype: str) -> bool:
     """Whether a layer's recurrent kernel takes more than its share of the second cache level."""
-    return layer.gates * layer.units**2 * np.dtype(dtype).itemsize > SPLIT_BYTES
+    return layer.recurrent_gates * layer.units**2 * np.dtype(dtype).itemsize > SPLIT_BYTES
 
 
 def splits_units(layer: Unidirectional, dtype: str, threads: int) -> bool:
@@ -66,6 +66,16 @@ def _step_work(network: Network) -> int:
     if isinstance(network.layers[0], OneHot):
         ids = sum(cell.layer.gates * cell.layer.units for cell in network.layers[1].cells) * network.input_size
     return network.count - ids
+
+
+def widest_row(network: Network) -> int:
+    """Return the most numbers that a row of any layer's has: inputs, outputs or columns of a product."""
+    beneath = 0 if not network.takes_ids else 2 if isinstance(network.layers[0], OneHot) else 1
+    widest = network.widths[beneath:]
+    for cell in network.cells:
+        layer: Unidirectional = cell.layer
+        widest.append(max(4, layer.gates + len(layer.equation.recurrents)) * layer.units)
+    return max(widest)
 
 
 def is_brief(network: Network, rows: int, steps: int) -> bool:

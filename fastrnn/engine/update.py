@@ -6,21 +6,18 @@ the rows that a minibatch used have a gradient, and only they change if the rule
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.engine.network import Network
+from fastrnn.engine.program import Program, Training
 from fastrnn.ground.memory import address, empty, zeros
 from fastrnn.kernels.training import optimizers
 from fastrnn.kernels.training.used_rows import USED_ROWS, used_rows_begin
 from fastrnn.layers import Embedding, OneHot
 from fastrnn.optimizers import SGD, Adagrad, Adam, Optimizer, RMSProp
-
-if TYPE_CHECKING:
-    from fastrnn.engine.plan import Plan, Training
 
 Array = NDArray[Any]
 
@@ -68,61 +65,60 @@ def _picked(network: Network) -> list[tuple[int, Array]]:
 
 
 class Update:
-    """Adds the operations that clear gradients and update parameters to a plan.
+    """Adds the operations that clear gradients and update parameters to a program.
 
     Attributes
     ----------
     state : a buffer like the network's for each of the optimizer's states
     """
 
-    def __init__(self, plan: Plan, training: Training) -> None:
-        self._plan: Plan = weakref.proxy(plan)
-        self._training = training
-        network = plan.network
+    def __init__(self, program: Program, network: Network, training: Training) -> None:
+        self._training, self._network = training, network
         self._whole = [Part(0, network.flat.size)]
-        self._parts = parts_of(network) if plan.shards == 1 else self._whole
+        self._parts = parts_of(network) if program.shards == 1 else self._whole
         self._rows: dict[str, Any] = {}
         self._used: Array | None = None
         self._most = 0
         self._specs: list[Array] = []
         self.state: list[Array] = []
         if len(self._parts) > 1 or self._parts[0].columns:
-            self._most = min(network.input_size, plan.rows * plan.steps)
+            self._most = min(network.input_size, program.rows * program.steps)
             self._rows = {"rows": empty(self._most, np.int64), "row_count": zeros(1, np.int64)}
 
-    def clear(self, gradients: Array) -> None:
+    def clear(self, program: Program, gradients: Array) -> None:
         """Add the clearing of one shard's gradients, and the list of the rows that the minibatch uses."""
-        plan = self._plan
-        specs = [plan.spec(optimizers.UPDATE, **self._fields(part, {"gradients": gradients})) for part in self._parts]
+        specs = [
+            program.spec(optimizers.UPDATE, **self._fields(part, {"gradients": gradients})) for part in self._parts
+        ]
         if self._rows:
             for part, spec in zip(self._parts, specs, strict=True):
                 if part.columns:
-                    plan.add("begin", optimizers.zero_gradients, spec, meet=True)
-            self._used = plan.spec(
-                USED_ROWS, steps=plan.steps, rows=self._rows["rows"], count=self._rows["row_count"],
-                stamps=zeros(plan.network.input_size, np.int64),
+                    program.add("begin", optimizers.zero_gradients, spec, meet=True)
+            self._used = program.spec(
+                USED_ROWS, steps=program.steps, rows=self._rows["rows"], count=self._rows["row_count"],
+                stamps=zeros(self._network.input_size, np.int64),
             )  # fmt: skip
-            plan.add("begin", used_rows_begin, self._used, meet=True)
+            program.add("begin", used_rows_begin, self._used, meet=True)
         for spec in specs:
-            plan.add("clear", optimizers.zero_gradients, spec, meet=True)
+            program.add("clear", optimizers.zero_gradients, spec, meet=True)
 
-    def build(self, optimizer: Optimizer) -> None:
+    def build(self, program: Program, optimizer: Optimizer) -> None:
         """Add the update by an optimizer."""
-        plan, training = self._plan, self._training
-        fields = self._settings(optimizer)
+        training = self._training
+        fields = self._settings(program, optimizer)
         parts = self._parts if optimizer.leaves_unused_alone else self._whole
         counts = [self._most if part.columns else -(-part.size // optimizers.BLOCK) for part in parts]
         norms = empty(sum(counts), np.float64)
         specs = []
         for part, first in zip(parts, np.cumsum([0, *counts]), strict=False):
             places = {"norms": address(norms) + 8 * int(first), "all_norms": norms, "norm_count": len(norms)}
-            specs.append(plan.spec(optimizers.UPDATE, **self._fields(part, fields), **places))
-        if plan.shards > 1:
-            plan.add("change", optimizers.sum_shards, specs[0])
+            specs.append(program.spec(optimizers.UPDATE, **self._fields(part, fields), **places))
+        if program.shards > 1:
+            program.add("change", optimizers.sum_shards, specs[0])
         for spec in specs if training.clip_norm is not None else []:
-            plan.add("change", optimizers.gradient_norms, spec, meet=spec is specs[-1])
+            program.add("change", optimizers.gradient_norms, spec, meet=spec is specs[-1])
         for spec in specs:
-            plan.add("change", _RULES[type(optimizer)], spec, meet=spec is specs[-1])
+            program.add("change", _RULES[type(optimizer)], spec, meet=spec is specs[-1])
         self._specs = specs
 
     def tune(self, training: Training) -> None:
@@ -147,14 +143,14 @@ class Update:
             return moved | {"count": part.size}
         return moved | {"count": part.size, "columns": part.columns, "most_rows": self._most} | self._rows
 
-    def _settings(self, optimizer: Optimizer) -> dict[str, Any]:
+    def _settings(self, program: Program, optimizer: Optimizer) -> dict[str, Any]:
         """Return the fields that the update of every part has in common, and make the optimizer's buffers."""
-        plan, flat = self._plan, self._plan.network.flat
+        flat = self._network.flat
         fields: dict[str, Any] = {
-            "shards": plan.shards, "parameters": flat, "gradients": plan.gradients,
+            "shards": program.shards, "parameters": flat, "gradients": program.gradients,
         }  # fmt: skip
         fields |= self._numbers(self._training)
-        self.state = [plan.zeros(flat.size) for _ in optimizer.states]
+        self.state = [program.zeros(flat.size) for _ in optimizer.states]
         return fields | dict(zip(("first_state", "second_state"), self.state, strict=False))
 
     def _numbers(self, training: Training) -> dict[str, Any]:
@@ -163,7 +159,7 @@ class Update:
         assert optimizer is not None
         fields = {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
         if "epsilon" in fields:  # in the plan's dtype it may not become 0
-            fields["epsilon"] = max(fields["epsilon"], float(np.finfo(self._plan.network.dtype).tiny))
+            fields["epsilon"] = max(fields["epsilon"], float(np.finfo(self._network.dtype).tiny))
         for what in ("clip_value", "clip_norm"):
             limit = getattr(training, what)
             fields |= {what: limit or 0.0, what.replace("clip", "clips"): limit is not None}

@@ -11,8 +11,12 @@ from fastrnn.ground.attributes import fix
 from fastrnn.ground.unknown import asked_of
 from fastrnn.layers.base import ACTIVATIONS, Cell, Layer
 from fastrnn.layers.bidirectional import MERGE_MODES, Bidirectional
-from fastrnn.layers.cells import GRU, LSTM, Recurrent, SimpleRNN, Unidirectional
+from fastrnn.layers.cells import CELLS
+from fastrnn.layers.cells.elman import SimpleRNN
+from fastrnn.layers.cells.gru import GRU
+from fastrnn.layers.cells.lstm import LSTM
 from fastrnn.layers.ids import Embedding, IdLayer, OneHot
+from fastrnn.layers.recurrent import Stateful, Unidirectional
 from fastrnn.layers.stack import AnyLayer, layer_names, layer_widths, parameter_shapes
 from fastrnn.layers.stateless import Dense, Dropout
 
@@ -23,6 +27,7 @@ fix(Layer, "another layer in another model: Sequential([{kind}({name}=...), ...]
 
 __all__ = [
     "ACTIVATIONS",
+    "CELLS",
     "GRU",
     "LSTM",
     "MERGE_MODES",
@@ -35,8 +40,8 @@ __all__ = [
     "IdLayer",
     "Layer",
     "OneHot",
-    "Recurrent",
     "SimpleRNN",
+    "Stateful",
     "Unidirectional",
     "layer_names",
     "layer_widths",

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import initializers
+from fastrnn.equations import activations as equations
 from fastrnn.ground.checks import brief
 from fastrnn.ground.unknown import StructMeta, choice, explained
 from fastrnn.initializers import AnyInitializer, Shape
 
-ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
+ACTIVATIONS = (*equations.ACTIVATIONS, *equations.OF_INPUT)
+"""Activations of a number by name."""
 
 
 class Cell(NamedTuple):
@@ -144,8 +146,12 @@ class Weighted(Layer, frozen=True, kw_only=True):
             raise self._error(field, f"{choice(getattr(self, field), self.activations)} (None is linear)")
 
     def _draw(self, shapes: dict[str, Shape], rng: np.random.Generator, size: int) -> dict[str, NDArray[np.float64]]:
-        """Draw weights by the fields kernel_, recurrent_ and bias_initializer; ``size`` as in `Initializer.draw`."""
-        fields = {name: f"{name.removesuffix('_kernel')}_initializer" for name in shapes}
+        """Draw weights by the fields that `_initializer_of` names; ``size`` as in `Initializer.draw`."""
         return {
-            name: initializers.get(getattr(self, fields[name])).draw(rng, shape, size) for name, shape in shapes.items()
+            name: initializers.get(getattr(self, self._initializer_of(name))).draw(rng, shape, size)
+            for name, shape in shapes.items()
         }
+
+    def _initializer_of(self, weight: str) -> str:
+        """Name the field that says how a weight is drawn."""
+        return f"{weight.removesuffix('_kernel')}_initializer"

@@ -1,6 +1,6 @@
 """Bidirectional: a recurrent layer once forwards and once backwards."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,18 @@ from fastrnn.ground.checks import brief
 from fastrnn.ground.unknown import choice
 from fastrnn.initializers import Shape
 from fastrnn.layers.base import Cell
-from fastrnn.layers.cells import GRU, LSTM, Recurrent, SimpleRNN
+from fastrnn.layers.cells import CELLS
+from fastrnn.layers.recurrent import Stateful, Unidirectional
 
+if TYPE_CHECKING:
+    AnyCell = Unidirectional
+else:
+    AnyCell = Union[tuple(CELLS.values())]  # noqa: UP007
+"""A layer of one direction, as model files know it."""
 MERGE_MODES = ("concat", "sum", "mul", "ave")
 
 
-class Bidirectional(Recurrent, frozen=True):
+class Bidirectional(Stateful, frozen=True):
     """Two copies of a recurrent layer, one of which reads from the last step to the first, and their outputs merged.
 
     The outputs of a step are those of the states after both have read it, and 0 beyond a row's length; the last state
@@ -25,7 +31,7 @@ class Bidirectional(Recurrent, frozen=True):
 
     Parameters
     ----------
-    layer : a SimpleRNN, LSTM or GRU that reads forwards and has no name
+    layer : a recurrent layer of one direction that reads forwards and has no name
     merge_mode : "concat" puts both outputs side by side (2H), "sum", "mul" and "ave" (their mean) make one of them (H)
     name : what the weights' names begin with; None is ``bidirectional``, ``bidirectional_1``, ... in a model
 
@@ -43,14 +49,15 @@ class Bidirectional(Recurrent, frozen=True):
 
     kind: ClassVar[str] = "bidirectional"
 
-    layer: SimpleRNN | LSTM | GRU
+    layer: AnyCell
     merge_mode: str = "concat"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.layer, SimpleRNN | LSTM | GRU):
+        if not isinstance(self.layer, Unidirectional):
             raise TypeError(
-                f"Bidirectional has layer={brief(self.layer)}; expected a SimpleRNN, LSTM or GRU, such as LSTM(32)"
+                f"Bidirectional has layer={brief(self.layer)}; expected a recurrent layer of one direction, such as "
+                f"LSTM(32)"
             )
         if self.layer.go_backwards:
             raise ValueError(

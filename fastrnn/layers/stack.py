@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from fastrnn.initializers import Shape
 from fastrnn.layers.base import Layer
-from fastrnn.layers.bidirectional import Bidirectional
-from fastrnn.layers.cells import GRU, LSTM, SimpleRNN
+from fastrnn.layers.bidirectional import AnyCell, Bidirectional
 from fastrnn.layers.ids import Embedding, OneHot
 from fastrnn.layers.stateless import Dense, Dropout
 
-AnyLayer = SimpleRNN | LSTM | GRU | Bidirectional | Dense | Embedding | OneHot | Dropout
+AnyLayer = AnyCell | Bidirectional | Dense | Embedding | OneHot | Dropout
 
 
 def layer_names(layers: Sequence[Layer]) -> list[str]:

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastrnn.engine.columns import Columns
 from fastrnn.engine.lane import LANE_BYTES, Lane
 from fastrnn.engine.network import Network, cells_of, check_stack, output_form, vocabulary_of
-from fastrnn.engine.plan import Data, Plan, Training
+from fastrnn.engine.plan import Data, Plan
+from fastrnn.engine.program import Training
 from fastrnn.engine.team import Team
 from fastrnn.engine.threads import choose_threads
 from fastrnn.ground import checks

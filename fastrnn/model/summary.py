@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastrnn.engine.network import Network
-from fastrnn.layers import Recurrent
+from fastrnn.layers import Stateful
 
 
 def table(network: Network) -> str:
@@ -12,7 +12,7 @@ def table(network: Network) -> str:
     sequences = True
     sizes = zip(network.input_sizes, network.widths[1:], strict=True)
     for name, layer, (inputs, outputs) in zip(network.names, network.layers, sizes, strict=True):
-        sequences = layer.return_sequences if isinstance(layer, Recurrent) else sequences
+        sequences = layer.return_sequences if isinstance(layer, Stateful) else sequences
         shape = f"(None, None, {outputs})" if sequences else f"(None, {outputs})"
         rows.append((f"{name} ({type(layer).__name__})", shape, f"{layer.count_params(inputs):,}"))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

@@ -40,6 +40,79 @@ def relu_derivative(y: Array) -> Array:
     return np.where(y > 0.0, 1.0, 0.0)
 
 
+def elu(a: Array) -> Array:
+    """y = a where a > 0, else exp(a) - 1."""
+    return np.where(a > 0.0, a, np.expm1(np.minimum(a, 0.0)))
+
+
+def elu_derivative(y: Array) -> Array:
+    """dy/da = 1 where y > 0, else y + 1."""
+    return np.where(y > 0.0, 1.0, y + 1.0)
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def selu(a: Array) -> Array:
+    """y = scale a where a > 0, else scale alpha (exp(a) - 1)."""
+    return SELU_SCALE * np.where(a > 0.0, a, SELU_ALPHA * np.expm1(np.minimum(a, 0.0)))
+
+
+def selu_derivative(y: Array) -> Array:
+    """dy/da = scale where y > 0, else y + scale alpha."""
+    return np.where(y > 0.0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
+
+
+def softplus(a: Array) -> Array:
+    """y = log(1 + exp(a))."""
+    return np.maximum(a, 0.0) + np.log1p(np.exp(-np.abs(a)))
+
+
+def softplus_derivative(y: Array) -> Array:
+    """dy/da = 1 - exp(-y)."""
+    return -np.expm1(-y)
+
+
+def softsign(a: Array) -> Array:
+    """y = a / (1 + |a|)."""
+    return a / (1.0 + np.abs(a))
+
+
+def softsign_derivative(y: Array) -> Array:
+    """dy/da = (1 - |y|)²."""
+    return (1.0 - np.abs(y)) ** 2
+
+
+def leaky_relu(a: Array) -> Array:
+    """y = a where a > 0, else 0.2 a."""
+    return np.where(a > 0.0, a, 0.2 * a)
+
+
+def leaky_relu_derivative(y: Array) -> Array:
+    """dy/da = 1 where y > 0, else 0.2."""
+    return np.where(y > 0.0, 1.0, 0.2)
+
+
+def hard_sigmoid(a: Array) -> Array:
+    """y = a / 6 + 1 / 2, held between 0 and 1."""
+    return np.clip(a / 6.0 + 0.5, 0.0, 1.0)
+
+
+def hard_sigmoid_derivative(y: Array) -> Array:
+    """dy/da = 1 / 6 where 0 < y < 1, else 0."""
+    return np.where((y > 0.0) & (y < 1.0), 1.0 / 6.0, 0.0)
+
+
+def hard_tanh(a: Array) -> Array:
+    """y = a, held between -1 and 1."""
+    return np.clip(a, -1.0, 1.0)
+
+
+def hard_tanh_derivative(y: Array) -> Array:
+    """dy/da = 1 where -1 < y < 1, else 0."""
+    return np.where(np.abs(y) < 1.0, 1.0, 0.0)
+
+
 def linear(a: Array) -> Array:
     """y = a."""
     return a
@@ -69,4 +142,11 @@ ACTIVATIONS = {
     "sigmoid": (sigmoid, sigmoid_derivative),
     "relu": (relu, relu_derivative),
     "linear": (linear, linear_derivative),
+    "elu": (elu, elu_derivative),
+    "selu": (selu, selu_derivative),
+    "softplus": (softplus, softplus_derivative),
+    "softsign": (softsign, softsign_derivative),
+    "leaky_relu": (leaky_relu, leaky_relu_derivative),
+    "hard_sigmoid": (hard_sigmoid, hard_sigmoid_derivative),
+    "hard_tanh": (hard_tanh, hard_tanh_derivative),
 }

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from fastrnn.engine.columns import Columns
-from fastrnn.engine.plan import Training
+from fastrnn.engine.program import Training
 from fastrnn.ground import checks
 from fastrnn.ground.attributes import FixedList
 from fastrnn.model.sequential import Sequential, check_recompute

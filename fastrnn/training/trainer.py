@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastrnn.callbacks.lines import Callback, Each, telling
-from fastrnn.engine.plan import Data, Plan, Progress, Training
+from fastrnn.engine.plan import Data, Plan, Progress
+from fastrnn.engine.program import Training
 from fastrnn.engine.team import Team
 from fastrnn.engine.threads import choose_threads
 from fastrnn.ground import checks, notices

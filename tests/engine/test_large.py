@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.engine.plan import WINDOW_ROWS
+from fastrnn.engine.program import WINDOW_ROWS
 from fastrnn.kernels.products.product import BLOCK
 from fastrnn.reference import model as reference
 from tests.helpers.laws import DTYPES

@@ -318,7 +318,7 @@ def test_a_prediction_repeated_in_a_child_waits_for_nobody() -> None:
     x = np.random.default_rng(0).standard_normal((8, 5, 2))
     expected = [model.predict(x, threads=2) for _ in range(3)][-1]
     (plan,) = model._plans.values()
-    plan._barrier[0] = 1
+    plan._program.barrier[0] = 1
     assert in_child(lambda: assert_array_equal(model.predict(x, threads=2), expected)) == 0
 
 

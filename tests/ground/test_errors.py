@@ -163,7 +163,7 @@ MODELS: dict[str, tuple[Callable[[], Any], Refusal, list[str]]] = {
     ),
     "units 0": (lambda: fr.SimpleRNN(0), V, ["SimpleRNN has units=0", "from 1 up"]),
     "units 2.5": (lambda: fr.Dense(2.5), V, ["Dense has units=2.5", "whole number"]),
-    "activation": (lambda: fr.SimpleRNN(2, "softplus"), V, ["activation='softplus'", "tanh, sigmoid, relu, linear"]),
+    "activation": (lambda: fr.SimpleRNN(2, "mish"), V, ["activation='mish'", "tanh, sigmoid, relu, linear"]),
     "use_bias": (lambda: fr.Dense(2, use_bias=1), V, ["use_bias=1", "True or False"]),
     "return_sequences": (lambda: fr.SimpleRNN(2, return_sequences="no"), V, ["return_sequences='no'"]),
     "initializer": (lambda: fr.Dense(2, kernel_initializer="glorot"), V, ["kernel_initializer", "glorot_uniform"]),

@@ -94,7 +94,7 @@ CALLS: dict[str, tuple[Callable[[Given], Any], type[Exception], list[str]]] = {
     # A value that is a name.
     "loss": (lambda g: g.fit({"loss": "mean_squared_error"}), V, ["'mean_squared_error'", "; perhaps mse"]),
     "metric": (lambda g: g.fit({"metrics": ["acc"]}), V, ["metrics[0] is 'acc'", "; perhaps accuracy"]),
-    "activation": (lambda g: fr.Dense(2, "gelu"), V, ["Dense has activation='gelu'", "; perhaps relu"]),
+    "activation": (lambda g: fr.Dense(2, "relu6"), V, ["Dense has activation='relu6'", "; perhaps relu"]),
     "in capitals": (lambda g: fr.LSTM(2, "Tanh"), V, ["activation='Tanh'", "; perhaps tanh"]),
     "initializer": (lambda g: fr.Dense(2, kernel_initializer="xavier"), V, ["; perhaps glorot_uniform"]),
     "merge_mode": (lambda g: fr.Bidirectional(fr.LSTM(2), "add"), V, ["; perhaps sum"]),
@@ -150,7 +150,7 @@ def test_the_words_of_others_are_none_of_ours_and_ours_are_there(scope: str) -> 
 
 def test_a_value_of_others_is_told_only_where_its_like_is_known() -> None:
     assert not set(VALUES) & set(VALUES.values()) - {"identity"}
-    for call in (lambda: fr.Sequential([fr.LSTM(2)], dtype="gelu"), lambda: fr.Dense(2, "acc")):
+    for call in (lambda: fr.Sequential([fr.LSTM(2)], dtype="relu6"), lambda: fr.Dense(2, "acc")):
         with pytest.raises(ValueError, match="expected one of") as refusal:
             call()
         assert "perhaps" not in str(refusal.value)

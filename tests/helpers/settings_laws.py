@@ -39,7 +39,7 @@ Results = dict[str, Any]
 BOUNDS = {"float64": 1e-12, "float32": 1e-4}
 EPOCHS = 2
 BORDERS = (
-    "engine.plan.WINDOW_ROWS",
+    "engine.program.WINDOW_ROWS",
     "engine.threads.SPLIT_BYTES",
     "engine.threads.SHARD_ROWS",
     "engine.threads.GRADIENT_SHARE",

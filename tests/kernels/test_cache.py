@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import itertools
 import os
 import re
 import shutil
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +18,12 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.engine import compiling
-from fastrnn.engine.cells import CELLS
-from fastrnn.kernels.jobs import ahead
+from fastrnn.engine import ahead, compiling
 from fastrnn.kernels.machine import cache
 from fastrnn.kernels.machine.operation import CALL, Compiled, Operation
 from fastrnn.kernels.machine.store import Store
 from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
+from fastrnn.layers import CELLS
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, owners, signals and limits of POSIX")
 
@@ -442,17 +439,15 @@ def test_the_second_process_keeps_what_it_compiles_where_the_first_looks(
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
     monkeypatch.setattr(zero_gradients, "_code", {})
     monkeypatch.setattr(ahead, "Driver", lambda: None)
-    monkeypatch.setattr(ahead, "_SHARED", ["training.optimizers:zero_gradients"])
+    monkeypatch.setattr(ahead, "late", lambda kinds: [zero_gradients])
     ahead.main("float64", [])
     assert zero_gradients.code("float64").cache_hits == 0
     assert Operation(zero_gradients.function, UPDATE).code("float64").cache_hits == 1
 
 
 def test_the_second_process_knows_the_operations_of_every_layer() -> None:
-    for name in itertools.chain(ahead._SHARED, *ahead.LAST.values()):
-        module, _, function = name.partition(":")
-        assert isinstance(getattr(import_module(f"fastrnn.kernels.{module}"), function), Compiled)
-    assert set(ahead.LAST) == set(CELLS)
+    for kind in CELLS:
+        assert all(isinstance(code, Compiled) for code in ahead.late([kind]))
 
 
 def test_the_second_process_imports_nothing_from_the_current_folder(

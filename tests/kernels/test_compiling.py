@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import fastrnn as fr
-from fastrnn.engine import compiling, plan
+from fastrnn.engine import compiling, program
 from fastrnn.engine.compiling import Notice
-from fastrnn.engine.plan import Training
+from fastrnn.engine.plan import Plan
+from fastrnn.engine.program import Training
 from fastrnn.kernels.machine.operation import Compiled
 
 
@@ -29,11 +30,11 @@ def test_all_that_a_plan_needs_is_counted_before_it_is_compiled(
         compiled.append(self)
         return code(self, dtype)
 
-    monkeypatch.setattr(plan, "prepare", prepare)
+    monkeypatch.setattr(program, "prepare", prepare)
     monkeypatch.setattr(Compiled, "code", keep)
     network = fr.Sequential([fr.LSTM(4, dropout=0.5), fr.Dense(3)], input_size=9).network
     training = Training(recompute=True) if recompute else Training(optimizer=fr.Adam(), clip_norm=1.0, dropout_seed=0)
-    plan.Plan(network, 20, 7, columns=("mse",), threads=2, training=training)
+    Plan(network, 20, 7, columns=("mse",), threads=2, training=training)
     assert len(counted) > 5
     assert set(compiled) == set(counted)
 

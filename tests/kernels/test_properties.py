@@ -13,12 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fastrnn as fr
-from fastrnn.engine import plan
+from fastrnn.engine import program
 from fastrnn.reference import model as reference
 from fastrnn.reference.training import start_training, train_step
 from tests.helpers.problems import Problem, as_list, assert_close, describe, problems
 
-WINDOWS = st.sampled_from([1, 20, 60, plan.WINDOW_ROWS])
+WINDOWS = st.sampled_from([1, 20, 60, program.WINDOW_ROWS])
 """Windows of the way back from one step to more than a problem has."""
 BOUNDS = {"float64": 1e-12, "float32": 1e-4}
 """The bounds that the docstrings of ``predict`` and ``gradients`` state."""
@@ -44,7 +44,7 @@ def test_outputs_and_final_states(dtype: str, data: st.DataObject) -> None:
 def test_loss_and_gradients(dtype: str, data: st.DataObject) -> None:
     problem = data.draw(problems(dtype))
     wants = ("x", "initial_state") if problem.x.ndim == 3 else ("initial_state",)
-    with mock.patch.object(plan, "WINDOW_ROWS", data.draw(WINDOWS)):
+    with mock.patch.object(program, "WINDOW_ROWS", data.draw(WINDOWS)):
         loss, fast = problem.model.gradients(*problem.batch, wants=wants)
     slow = reference.gradients(problem.layers, problem.model.get_weights(), *problem.batch)
     assert loss == pytest.approx(slow.loss, rel=BOUNDS[dtype], abs=1e-300, nan_ok=True)
@@ -92,7 +92,7 @@ def test_training_steps(threads: int, data: st.DataObject) -> None:
     trainer = fr.Trainer(
         problem.model, problem.loss, optimizer, tbptt=problem.tbptt, tbptt_update=update, threads=threads, **clips
     )
-    with mock.patch.object(plan, "WINDOW_ROWS", data.draw(WINDOWS)), warnings.catch_warnings():
+    with mock.patch.object(program, "WINDOW_ROWS", data.draw(WINDOWS)), warnings.catch_warnings():
         warnings.simplefilter("ignore", fr.TrainingWarning)
         trainer.fit(
             problem.x, problem.y, epochs=2, batch_size=size,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.engine.plan import Data, Plan, Training
+from fastrnn.engine.plan import Data, Plan
+from fastrnn.engine.program import Training
 from fastrnn.engine.team import Team
 
 STACKS = {

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastrnn as fr
-from fastrnn.engine.lowering import dropout_key
+from fastrnn.engine.shard import dropout_key
 from fastrnn.reference.dropout import dropout_mask
 from tests.helpers.laws import DTYPES, KINDS, Array, copy_of, flat, make_layer
 

@@ -287,7 +287,7 @@ RNN = {"type": "SimpleRNN", "units": 2}
         {"layers": [RNN | {"units": True}]},
         {"layers": [RNN | {"units": 10**12}]},
         {"layers": [RNN | {"units": 10**400}]},
-        {"layers": [RNN | {"activation": "softplus"}]},
+        {"layers": [RNN | {"activation": "mish"}]},
         {"layers": [RNN | {"kernel_initializer": "he"}]},
         {"layers": [RNN | {"kernel_initializer": {"type": "Normal", "std": -1}}]},
         {"layers": [RNN | {"bias_initializer": "orthogonal"}]},

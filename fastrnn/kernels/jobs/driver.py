@@ -12,15 +12,48 @@ from numba import from_dtype, njit, types
 
 from fastrnn.kernels.machine.calls import routine_caller
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import CALL, compiled, meet, record, share
+from fastrnn.kernels.machine.operation import CALL, compiled, meet, share
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.vector import doubles_at, fields, integers_at
 from fastrnn.kernels.products.product import ROW_UNIT
 from fastrnn.kernels.training.batch import LONGEST, SHORTEST
 
 JOB = record(
-    "first_batch last_batch first_draw batch_size samples steps first_step k1 k2 segment online "
-    "updates packs shards barrier totals shared table operations stages stage_count "
-    "pack change end stop clear keep recall read forward error begin_back"
+    "job",
+    """
+    first_batch         place~
+    last_batch          place~
+    first_draw          place~   minibatches done before first_batch
+    first_step          place~   updates done before it
+    packs               code~    for which minibatches the weights are laid out
+    samples             size~    N
+    batch_size          size
+    steps               size     T
+    k1                  size     a backward pass every so many steps
+    k2                  size     through so many
+    segment             size     steps whose states are kept
+    online              flag     an update after every pass
+    updates             flag
+    shards              size
+    barrier             array    (16) int64
+    totals              array    as in BATCH
+    shared              array    operations of a minibatch as a whole
+    table               array    (shards, operations) those of every shard
+    operations          size
+    stages              array    (stage_count, STAGE_FIELDS)
+    stage_count         size
+    pack                place    in shared: lay out the weights
+    change              place    update them
+    end                 place    add up
+    stop                place
+    clear               place    in table: zero the gradients
+    keep                place    store the states at the beginning of a segment
+    recall              place    fetch them
+    read                place    gather inputs
+    forward             place    run the model
+    error               place    compute losses
+    begin_back          place    go back in stages
+    """,
 )
 """The plan of a job.
 

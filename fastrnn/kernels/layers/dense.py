@@ -14,15 +14,34 @@ from fastrnn.kernels.layers.signals import (
     own_steps,
     rows_at,
 )
-from fastrnn.kernels.machine.activations import activate, derivative
-from fastrnn.kernels.machine.operation import at, operation, record, share
+from fastrnn.kernels.machine.calls import routine_caller
+from fastrnn.kernels.machine.operation import at, operation, share
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import add_column_sums, copy_numbers, padded_width
-from fastrnn.kernels.machine.vector import fields, lanes, load, store
+from fastrnn.kernels.machine.vector import fields
 from fastrnn.kernels.products.product import ROW_UNIT, ROWS, call_gram, call_pack, call_product
 
 DENSE = record(
-    SIGNALS + "units activation use_bias kernel bias d_kernel d_bias packed_kernel packed_bias packed_kernel_back"
+    "dense layer",
+    SIGNALS,
+    """
+    units               size     O
+    use_bias            flag
+    activate            routine? (source, target, count): nothing for linear
+    slope               routine? (d_output, kept, count): by what it is applied to, in place
+    pre                 array?   (steps, B, padded O) what an activation is applied to that is derived from it
+    kernel              array    (I, O)
+    bias                array?   (O)
+    d_kernel            array?
+    d_bias              array?
+    packed_kernel       array    panels
+    packed_bias         array
+    packed_kernel_back  array?   transposed
+    """,
 )
+
+_call_activate = routine_caller("ppi")
+_call_slope = routine_caller("ppi")
 
 
 @operation(DENSE)
@@ -51,13 +70,18 @@ def dense_forward(real, call, spec):
     if low == high or first >= last:
         return
     inputs = rows_at(s.input, real, c, input_place(s, c, first), low, s.input_stride)
-    output = rows_at(s.output, real, c, output_place(s, c, first), low, width)
+    summed = s.output if s.pre == 0 else s.pre
+    output = rows_at(summed, real, c, output_place(s, c, first), low, width)
     call_product(
         s.product, inputs, s.input_stride, c.rows * s.input_stride, at(s.packed_kernel, real),
         at(s.packed_bias, real), output, width, c.rows * width, high - low, last - first, s.units, s.input_size, 0,
     )  # fmt: skip
+    if s.activate == 0:
+        return
     for t in range(first, last):
-        activate(s.activation, rows_at(s.output, real, c, output_place(s, c, t), low, width), (high - low) * width)
+        source = rows_at(summed, real, c, output_place(s, c, t), low, width)
+        target = rows_at(s.output, real, c, output_place(s, c, t), low, width)
+        _call_activate(s.activate, source, target, (high - low) * width)
 
 
 @operation(DENSE)
@@ -70,13 +94,10 @@ def dense_backward(real, call, spec):
     first, last = error_steps(s, c)
     if low == high or first >= last:
         return
-    for t in range(first, last):
+    kept = s.output if s.pre == 0 else s.pre
+    for t in range(first, last if s.slope != 0 else first):
         d_output = rows_at(s.d_output, real, c, d_output_place(s, c, t), low, width)
-        output = rows_at(s.output, real, c, output_place(s, c, t), low, width)
-        i = 0
-        while i < (high - low) * width:
-            store(d_output, i, derivative(s.activation, load(d_output, i), load(output, i)))
-            i += lanes(output)
+        _call_slope(s.slope, d_output, rows_at(kept, real, c, output_place(s, c, t), low, width), (high - low) * width)
     if s.wants_d_input != 0:
         back = padded_width(s.input_size, real)
         d_output = rows_at(s.d_output, real, c, d_output_place(s, c, first), low, width)

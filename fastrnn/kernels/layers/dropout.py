@@ -19,15 +19,27 @@ from fastrnn.kernels.layers.signals import (
     rows_at,
 )
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at, operation, record, share
+from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.philox import philox_kept
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lane, lanes, load, store
 from fastrnn.kernels.products.product import ROW_UNIT
 
-DROPOUT = record(SIGNALS + "seed stream threshold one_mask", "scale")
-"""A word of the generator below ``threshold`` drops a number, another scales it by ``scale``; ``one_mask``: the same
-for all steps of a sequence."""
+ODDS = """
+    seed                code     the generator's first key
+    stream              code     its second
+    threshold           size     a word of the generator below it drops a number, another scales it
+    scale               number
+"""
+DROPOUT = record(
+    "dropout",
+    SIGNALS,
+    ODDS,
+    """
+    one_mask            flag     the same for all steps of a sequence
+    """,
+)
 
 
 @helper
@@ -71,8 +83,15 @@ def dropout_backward(real, call, spec):
                 store(d_input, j, value)
 
 
-MASK = record("units seed stream threshold ids target", "scale")
-"""``target``: a mask (B, H') of recurrent dropout or, with ``ids`` (T, B), the factors (T, B) of one-hot vectors."""
+MASK = record(
+    "mask",
+    ODDS,
+    """
+    units               size?    H
+    ids                 array?   (T, B) int64
+    target              array    a mask (B, H') of recurrent dropout or, with ids, factors (T, B) of one-hot vectors
+    """,
+)
 
 
 @operation(MASK)

@@ -5,13 +5,22 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.layers.signals import SIGNALS, d_output_place, error_steps, output_place, rows_at
-from fastrnn.kernels.machine.operation import at, operation, record, share
+from fastrnn.kernels.machine.operation import at, operation, share
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import add_numbers, copy_numbers, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, offset, real_of
 from fastrnn.kernels.products.product import ROW_UNIT
 
-EMBEDDING = record(SIGNALS + "units ids embeddings d_embeddings")
-"""``ids`` (T, B) int64."""
+EMBEDDING = record(
+    "embedding",
+    SIGNALS,
+    """
+    units               size     E
+    ids                 array    (T, B) int64
+    embeddings          array    (V, E)
+    d_embeddings        array?
+    """,
+)
 
 
 @operation(EMBEDDING)

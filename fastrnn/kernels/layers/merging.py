@@ -15,14 +15,29 @@ from fastrnn.kernels.layers.signals import (
     rows_at,
 )
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import operation, record, share
+from fastrnn.kernels.machine.operation import operation, share
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import copy_numbers, fill, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, load, offset, splat, store
 from fastrnn.kernels.products.product import ROW_UNIT
 
-MERGE = record(SIGNALS + "units mode backward backward_first d_backward lengths has_lengths padding_first")
-"""``input`` is the output of the forward direction (``units``), ``backward`` from ``backward_first`` on that of the
-other."""
+PADDING = """
+    lengths             array    (B) int64
+    has_lengths         flag~
+    padding_first       flag
+"""
+MERGE = record(
+    "merge",
+    SIGNALS,
+    PADDING,
+    """
+    units               size     of each direction; the input is the output of the forward one
+    mode                code     of MODES
+    backward            array    output of the other
+    backward_first      place
+    d_backward          array?
+    """,
+)
 MODES = {"concat": 0, "sum": 1, "mul": 2, "ave": 3}
 _CONCAT, _SUM, _MUL, _AVE = 0, 1, 2, 3
 
@@ -83,7 +98,14 @@ def merge_backward(real, call, spec):
                 store(d_other, j, d * load(one, j) if s.mode == _MUL else d)
 
 
-TURN = record(SIGNALS + "units lengths has_lengths padding_first")
+TURN = record(
+    "turn",
+    SIGNALS,
+    PADDING,
+    """
+    units               size
+    """,
+)
 
 
 @operation(TURN)

@@ -10,12 +10,14 @@ error, found by Remez's algorithm: 1.3e-8 with five coefficients (float32), 1.8e
 
 from __future__ import annotations
 
+from llvmlite import ir
 from numba import float32
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 from fastrnn.kernels.machine.vector import (
     Vector,
     absolute,
+    call_function,
     copy_sign,
     exponent_bits,
     fma,
@@ -173,3 +175,30 @@ def _sigmoid(x):
         return quotient(select_less(x, 0.0, e, 1.0), e + 1.0)
 
     return logistic
+
+
+def _each_lane(name, doc):
+    """A function of the C library, lane by lane: to its last digits, at the price of a call for each number."""
+
+    def each(typingctx, x):
+        def codegen(context, builder, sig, args):
+            (vector,) = args
+            element = vector.type.element
+            function = name + "f" * isinstance(element, ir.FloatType)
+            out = ir.Constant(vector.type, ir.Undefined)
+            for i in range(vector.type.count):
+                place = ir.Constant(ir.IntType(32), i)
+                value = call_function(builder, function, element, [builder.extract_element(vector, place)])
+                out = builder.insert_element(out, value, place)
+            return out
+
+        return x(x), codegen
+
+    each.__doc__ = doc
+    return intrinsic(each)
+
+
+log = _each_lane("log", "The natural logarithm.")
+sine = _each_lane("sin", "The sine.")
+cosine = _each_lane("cos", "The cosine.")
+erf = _each_lane("erf", "The error function.")

@@ -23,6 +23,7 @@ from numba.core.ccallback import CFunc
 from fastrnn.kernels.machine import cache
 from fastrnn.kernels.machine.atomics import atomic_add, atomic_load, atomic_store, give_way, relax
 from fastrnn.kernels.machine.helper import helper
+from fastrnn.kernels.machine.records import record as declared
 from fastrnn.kernels.machine.store import Store
 from fastrnn.kernels.machine.undisturbed import Undisturbed
 from fastrnn.kernels.machine.vector import offset, pointer_to
@@ -35,20 +36,38 @@ def record(integers: str, reals: str = "") -> np.dtype[Any]:
     return np.dtype([(n, np.int64) for n in integers.split()] + [(n, np.float64) for n in reals.split()], align=True)
 
 
-CALL = record(
-    "member team place rows sequence batch draw thread threads origin first last pass_first pass_end depth errors_from "
-    "step scratch barrier"
+CALL = declared(
+    "call",
+    """
+    member              place?   this thread's in the team
+    team                size     threads in all
+    thread              place?   this thread's at the work in hand
+    threads             size?    that share it
+    place               place?   of the first of the rows in the minibatch
+    rows                size?    B
+    sequence            place?   of the first of the rows in the epoch's order
+    batch               place?   number of the minibatch in the epoch
+    draw                place?   number of the minibatch since training began
+    origin              place?   the step at which buffers begin
+    first               place?   first step of the window
+    last                place?   the step behind it
+    pass_first          place?   first step of a backward pass
+    pass_end            place?   the step behind it
+    depth               size?    steps of it that a row takes part in at most
+    errors_from         place?   the first step whose own error enters it
+    row                 place?   of a recurrent layer, this thread's first row
+    row_count           size?    and so on
+    unit                place?
+    unit_count          size?
+    step                place?   number of this update, from 1
+    scratch             array    the thread's own memory
+    barrier             array?   the place where threads meet
+    """,
 )
-"""What changes from call to call.
-
-This is thread ``member`` of a ``team``; at the work in hand it is ``thread`` of ``threads``. That work is ``rows``
-sequences, which stand at ``place`` in the ``batch``-th minibatch (the ``draw``-th since training began) and at
-``sequence`` in the epoch's order; the window of time steps ``[first, last)``, of buffers that begin at step ``origin``;
-of a backward pass its steps ``[pass_first, pass_end)``, the ``depth`` of steps that a row takes part in at most and the
-first step ``errors_from`` whose own error enters it; the number ``step`` of this update, from 1. ``scratch`` is the
-address of the thread's own memory, ``barrier`` that of the place where threads meet.
-"""
+"""What changes from call to call: one a thread."""
 _SPINS = 4096
+"""Pauses before a waiting thread lets others run: some 50 us, longer than what threads of a step differ by, and short
+beside a time slice, for which a thread that is not running is waited for."""
 
 
 def check_compiles() -> None:
@@ -117,9 +136,32 @@ class Operation(Compiled):
         self.spec = spec
 
 
+_declared: dict[str, str] = {}
+"""Where each operation is declared, by its name."""
+
+
+def register(function: Any) -> None:
+    """Note an operation.
+
+    Raises
+    ------
+    ValueError
+        There is one of its name: the cache and those who read a profile could not tell them apart.
+    """
+    name, where = function.__name__, function.__module__
+    if name in _declared:
+        raise ValueError(f"{name} is declared in {_declared[name]} and in {where}; expected one operation of that name")
+    _declared[name] = where
+
+
 def operation(spec: np.dtype[Any]) -> Callable[[Any], Operation]:
     """Declare a kernel ``f(real, call, spec)`` (an ``@njit`` function) whose fixed part is the record ``spec``."""
-    return lambda function: Operation(function, spec)
+
+    def declare(function: Any) -> Operation:
+        register(function)
+        return Operation(function, spec)
+
+    return declare
 
 
 def routine(parameters: str) -> Callable[[Any], Compiled]:

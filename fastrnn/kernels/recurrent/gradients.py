@@ -10,18 +10,42 @@ from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.rows import add_column_sums, add_numbers, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, offset, real_of
 from fastrnn.kernels.products.product import ROWS, call_gram
-from fastrnn.kernels.recurrent.buffers import RECURRENT, earliest_step, place_before
+from fastrnn.kernels.recurrent.buffers import (
+    RECURRENT,
+    earliest_step,
+    input_columns,
+    place_before,
+    recurrent_columns,
+)
 
 
-@helper
-def gradient_window(real, s, c):
-    """The window of the weight gradients: ``(terms, earliest step, d_z)``."""
+@operation(RECURRENT)
+@njit
+def recurrent_gradients(real, call, spec):
+    """Add the window's gradients: ``dW += x^T d_z``, ``dU += h^T d_z`` (late: ``k^T d_z``), biases, vectors."""
+    s, c = fields(spec), fields(call)
     window = max(c.first, c.pass_first)
-    return (c.last - window) * c.rows, earliest_step(s, c, window), at(s.d_z, real)
+    terms, t, d_z = (c.last - window) * c.rows, earliest_step(s, c, window), at(s.d_z, real)
+    if terms <= 0:
+        return
+    gates, columns, recurrents = s.gates * s.units, input_columns(s), s.recurrents * s.units
+    if s.gates != 0:
+        _add_both(real, s, c, t, d_z, gates, terms)
+    if columns > gates:
+        _add_inputs(real, s, c, t, offset(d_z, gates), gates, columns - gates, terms)
+    if s.recurrents != 0:
+        _add_states(real, s, c, t, offset(d_z, columns), gates, recurrents, terms)
+    if s.late != 0:
+        _add_late(real, s, c, t, offset(d_z, columns - s.late * s.units), gates + recurrents, terms)
+    if s.use_bias != 0:
+        _add_biases(real, s, c, d_z, terms)
+    for k in range(s.vectors):
+        own = offset(d_z, columns + recurrents + k * s.units)
+        add_column_sums(own, terms, s.d_stride, at(integers_at(s.d_vector)[k], real), s.units, c.thread, c.threads)
 
 
 @helper
-def add_gram(real, s, c, a, a_stride, a_size, d_z, out, out_stride, columns, terms):
+def _add_gram(real, s, c, a, a_stride, a_size, d_z, out, out_stride, columns, terms):
     """``out += a^T d_z``; the threads share out the rows of ``out``."""
     first, last = share(a_size, ROWS, c.thread, c.threads)
     scratch = at(c.scratch, real)
@@ -31,46 +55,69 @@ def add_gram(real, s, c, a, a_stride, a_size, d_z, out, out_stride, columns, ter
 
 
 @helper
-def add_weight_gradients(real, s, c, t, d_z, columns, terms):
-    """``[dW; dU] += [x h]^T d_z`` for the first ``columns`` columns, which lie one below the other in memory."""
-    if s.ids != 0:
-        _add_to_rows(real, s, c, t, d_z, at(s.d_kernel, real), columns, terms)
-    h, width, stride = recurrent_input(real, s, c, t), padded_width(s.units, real), s.gates * s.units
-    first, last = share(s.units, ROWS, c.thread, c.threads)
-    if s.ids != 0:
-        call_gram(
-            s.gram, h, width, first, last, h, 0, 0, 0, 0, d_z, s.d_stride, at(s.d_recurrent_kernel, real), stride,
-            columns, terms, at(c.scratch, real),
-        )  # fmt: skip
+def _add_both(real, s, c, t, d_z, columns, terms):
+    """``[dW; dU] += [x h]^T d_z`` of the gates; in one go where both lie one below the other in memory."""
+    stride, width = input_columns(s), padded_width(s.units, real)
+    if s.ids != 0 or stride != recurrent_columns(s):
+        _add_inputs(real, s, c, t, d_z, 0, columns, terms)
+        _add_states(real, s, c, t, d_z, 0, columns, terms)
         return
+    first, last = share(s.units, ROWS, c.thread, c.threads)
     inputs = rows_at(s.input, real, c, input_place(s, c, t), 0, s.input_stride)
     begin, end = share(s.input_size, ROWS, c.thread, c.threads)
     call_gram(
-        s.gram, inputs, s.input_stride, begin, end, h, width, first, last, s.input_size, d_z, s.d_stride,
-        at(s.d_kernel, real), stride, columns, terms, at(c.scratch, real),
+        s.gram, inputs, s.input_stride, begin, end, _states_read(real, s, c, t), width, first, last, s.input_size,
+        d_z, s.d_stride, at(s.d_kernel, real), stride, columns, terms, at(c.scratch, real),
     )  # fmt: skip
 
 
 @helper
-def add_input_gradients(real, s, c, t, d_z, first, columns, terms):
+def _add_inputs(real, s, c, t, d_z, first, columns, terms):
     """``dW += x^T d_z`` for some neighbouring columns, from ``first`` on."""
-    out, stride = at(s.d_kernel, real, first), s.gates * s.units
+    out = at(s.d_kernel, real, first)
     if s.ids != 0:
         _add_to_rows(real, s, c, t, d_z, out, columns, terms)
         return
     inputs = rows_at(s.input, real, c, input_place(s, c, t), 0, s.input_stride)
-    add_gram(real, s, c, inputs, s.input_stride, s.input_size, d_z, out, stride, columns, terms)
+    _add_gram(real, s, c, inputs, s.input_stride, s.input_size, d_z, out, input_columns(s), columns, terms)
 
 
 @helper
-def add_bias_gradients(real, s, c, d_z, terms):
-    """``db += sum of d_z``."""
-    if s.use_bias != 0:
-        add_column_sums(d_z, terms, s.d_stride, at(s.d_bias, real), s.gates * s.units, c.thread, c.threads)
+def _add_states(real, s, c, t, d_z, first, columns, terms):
+    """``dU += h^T d_z`` for some neighbouring columns, from ``first`` on."""
+    out, width = at(s.d_recurrent_kernel, real, first), padded_width(s.units, real)
+    _add_gram(
+        real, s, c, _states_read(real, s, c, t), width, s.units, d_z, out, recurrent_columns(s), columns, terms
+    )  # fmt: skip
 
 
 @helper
-def recurrent_input(real, s, c, t):
+def _add_late(real, s, c, t, d_z, first, terms):
+    """``dU += k^T d_z`` of the late gate, with what it multiplied."""
+    place = input_columns(s) + s.recurrents * s.units
+    argument = offset(rows_at(s.z, real, c, t - c.origin + s.z_first, 0, s.z_stride), place)
+    out = at(s.d_recurrent_kernel, real, first)
+    _add_gram(real, s, c, argument, s.z_stride, s.units, d_z, out, recurrent_columns(s), s.units, terms)
+
+
+@helper
+def _add_biases(real, s, c, d_z, terms):
+    """``db += sum of d_z``, and for the recurrents' bias likewise."""
+    bias, columns, gates = at(s.d_bias, real), input_columns(s), s.gates * s.units
+    add_column_sums(d_z, terms, s.d_stride, bias, columns, c.thread, c.threads)
+    if s.recurrents == 0:
+        return
+    own, recurrents = offset(bias, columns), s.recurrents * s.units
+    add_column_sums(d_z, terms, s.d_stride, own, gates, c.thread, c.threads)
+    add_column_sums(offset(d_z, columns), terms, s.d_stride, offset(own, gates), recurrents, c.thread, c.threads)
+    late = s.late * s.units
+    add_column_sums(
+        offset(d_z, columns - late), terms, s.d_stride, offset(own, gates + recurrents), late, c.thread, c.threads
+    )  # fmt: skip
+
+
+@helper
+def _states_read(real, s, c, t):
     """Rows of the states that the products of step ``t`` read."""
     width = padded_width(s.units, real)
     if s.mask != 0:
@@ -84,18 +131,6 @@ def _add_to_rows(real, s, c, t, d_z, out, columns, terms):
     first, last = share(columns, lanes(real), c.thread, c.threads)
     begin = (t - c.origin) * c.rows
     for k in range(terms):
-        place = integers_at(s.ids)[begin + k] * s.gates * s.units
+        place = integers_at(s.ids)[begin + k] * input_columns(s)
         scale = at(s.id_scale, real)[begin + k] if s.id_scale != 0 else real_of(real, 1.0)
         add_numbers(offset(d_z, k * s.d_stride + first), offset(out, place + first), scale, last - first)
-
-
-@operation(RECURRENT)
-@njit
-def recurrent_gradients(real, call, spec):
-    """Add the window's weight gradients: ``dW += x^T d_z``, ``dU += h_prev^T d_z``, ``db += sum of d_z``."""
-    s, c = fields(spec), fields(call)
-    terms, t, d_z = gradient_window(real, s, c)
-    if terms <= 0:
-        return
-    add_weight_gradients(real, s, c, t, d_z, s.gates * s.units, terms)
-    add_bias_gradients(real, s, c, d_z, terms)

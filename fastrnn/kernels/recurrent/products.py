@@ -12,10 +12,11 @@ from fastrnn.kernels.machine.rows import copy_numbers, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, load, offset, real_of, store
 from fastrnn.kernels.products.product import ROW_UNIT, call_joined_product, call_pack, call_product
 from fastrnn.kernels.products.row import call_row_product
-from fastrnn.kernels.recurrent.buffers import RECURRENT
+from fastrnn.kernels.recurrent.buffers import RECURRENT, input_columns, recurrent_columns
 
 JOINED_TERMS = 256
-"""Inputs and units up to which one product a step takes both."""
+"""Inputs and units up to which one product a step takes both: as many terms stay in the panels that are in the first
+cache level while all rows pass by; beyond it, inputs of many steps at once go faster by themselves."""
 
 
 @helper
@@ -33,32 +34,59 @@ def times(s, a, a_stride, packed, start, out, out_stride, rows, terms, columns, 
 
 
 @helper
-def gate_products(real, s, a, a_stride, packed, start, z, rows, gates, first, count, accumulate):
+def gate_products(real, s, c, a, a_stride, packed, start, z, gates, accumulate):
     """The products of ``gates`` neighbouring gates: this thread's rows, or its units of each gate."""
     if s.splits_units == 0:
-        times(s, a, a_stride, packed, start, z, s.z_stride, rows, s.units, gates * s.units, accumulate)
+        times(s, a, a_stride, packed, start, z, s.z_stride, c.row_count, s.units, gates * s.units, accumulate)
         return
     for gate in range(gates):
-        place = gate * s.units + first
+        place = gate * s.units + c.unit
         times(s, a, a_stride, offset(packed, s.units * place), offset(start, place), offset(z, place), s.z_stride,
-            rows, s.units, count, accumulate,
+            c.row_count, s.units, c.unit_count, accumulate,
         )  # fmt: skip
 
 
 @helper
-def joined_gates(real, s, c, t, before, z, low, rows):
+def joined_gates(real, s, c, t, before, z):
     """``z = [x h] [W; U] + b`` for a step, in one product."""
-    inputs = rows_at(s.input, real, c, input_place(s, c, t), low, s.input_stride)
+    inputs = rows_at(s.input, real, c, input_place(s, c, t), c.row, s.input_stride)
     call_joined_product(
         s.joined_product, inputs, s.input_stride, before, padded_width(s.units, real), at(s.packed_joined, real),
-        at(s.packed_bias, real), z, s.z_stride, rows, s.gates * s.units, s.input_size, s.units,
+        at(s.packed_bias, real), z, s.z_stride, c.row_count, s.gates * s.units, s.input_size, s.units,
     )  # fmt: skip
 
 
 @helper
-def pack_gates(real, s, c, source, terms, gates, packed):
-    """Pack the columns of ``gates`` neighbouring gates of a matrix (terms, G H), as `gate_products` reads them."""
-    stride = s.gates * s.units
+def carry_back(real, s, c, d_z, packed, out, gates, accumulate):
+    """``out = d_z @ matrix`` (or ``+=``) of some gates for this thread's units of the state, ``out`` (rows, H')."""
+    terms = gates * s.units
+    times(s, d_z, s.d_stride, offset(packed, terms * c.unit), at(s.nothing, real), offset(out, c.unit),
+        padded_width(s.units, real), c.row_count, terms, c.unit_count, accumulate,
+    )  # fmt: skip
+
+
+@helper
+def packed_recurrents(real, s):
+    """The block of the recurrents, as `gate_products` reads it."""
+    return at(s.packed_recurrent, real, s.units * padded_width(s.gates * s.units, real))
+
+
+@helper
+def packed_late(real, s):
+    """The block of the late gate, as `gate_products` reads it."""
+    first = padded_width(s.gates * s.units, real) + padded_width(s.recurrents * s.units, real)
+    return at(s.packed_recurrent, real, s.units * first)
+
+
+@helper
+def packed_back(real, s, gates):
+    """The transposed block behind ``gates`` gates, as `carry_back` reads it."""
+    return at(s.packed_recurrent_back, real, gates * s.units * padded_width(s.units, real))
+
+
+@helper
+def _pack_gates(real, s, c, source, stride, terms, gates, packed):
+    """Pack the columns of ``gates`` neighbouring gates of a matrix (terms, stride), as `gate_products` reads them."""
     if s.splits_units == 0:
         call_pack(s.pack, source, stride, 1, terms, gates * s.units, packed, c.thread, c.threads)
         return
@@ -69,9 +97,9 @@ def pack_gates(real, s, c, source, terms, gates, packed):
 
 
 @helper
-def pack_back(real, s, c, source, terms, packed):
-    """Pack ``terms`` neighbouring columns of a matrix (H, G H), transposed, as `carry_back` reads them."""
-    stride = s.gates * s.units
+def _pack_back(real, s, c, source, gates, packed):
+    """Pack the columns of ``gates`` neighbouring gates of the recurrent kernel, transposed, for `carry_back`."""
+    stride, terms = recurrent_columns(s), gates * s.units
     if s.splits_units == 0:
         call_pack(s.pack, source, 1, stride, terms, s.units, packed, c.thread, c.threads)
         return
@@ -80,72 +108,97 @@ def pack_back(real, s, c, source, terms, packed):
     call_pack(s.pack, own, 1, stride, terms, last - first, offset(packed, terms * first), 0, 1)
 
 
-@helper
-def carry_back(real, s, d_z, packed, out, rows, terms, first, count, accumulate):
-    """``out = d_z @ matrix`` (or ``+=``) for this thread's units of the state, ``out`` (rows, H')."""
-    times(s, d_z, s.d_stride, offset(packed, terms * first), at(s.nothing, real), offset(out, first),
-        padded_width(s.units, real), rows, terms, count, accumulate,
-    )  # fmt: skip
-
-
 @operation(RECURRENT)
 @njit
 def recurrent_pack(real, call, spec):
     """Lay the parameters out for the products; once a minibatch, after the update."""
     s, c = fields(spec), fields(call)
-    recurrent, columns = at(s.recurrent_kernel, real), s.gates * s.units
     if s.packed_joined != 0:
-        pack_gates(real, s, c, at(s.kernel, real), s.input_size + s.units, s.gates, at(s.packed_joined, real))
-    else:
-        pack_gates(real, s, c, recurrent, s.units, s.gates, at(s.packed_recurrent, real))
-    if s.trains != 0:
-        pack_back(real, s, c, recurrent, columns, at(s.packed_recurrent_back, real))
-    if s.use_bias != 0 and c.thread == 0:
-        copy_numbers(at(s.bias, real), at(s.packed_bias, real), columns)
-    pack_kernel(real, s, c)
-
-
-@helper
-def pack_kernel(real, s, c):
-    """Lay the kernel out, forward and backward."""
-    kernel, columns = at(s.kernel, real), s.gates * s.units
+        terms = s.input_size + s.units
+        _pack_gates(real, s, c, at(s.kernel, real), s.gates * s.units, terms, s.gates, at(s.packed_joined, real))
+    if s.recurrent_kernel != 0:
+        _pack_recurrent(real, s, c, at(s.recurrent_kernel, real))
+    if c.thread == 0:
+        _pack_bias(real, s)
+        for k in range(s.vectors):
+            vector = at(integers_at(s.vector)[k], real)
+            copy_numbers(vector, at(s.packed_vector, real, k * padded_width(s.units, real)), s.units)
+    columns = input_columns(s)
     if s.ids == 0 and s.packed_joined == 0:
-        pack_gates(real, s, c, kernel, s.input_size, s.gates, at(s.packed_kernel, real))
+        gates = s.gates + s.inputs + s.late
+        _pack_gates(real, s, c, at(s.kernel, real), columns, s.input_size, gates, at(s.packed_kernel, real))
     if s.wants_d_input != 0:
         packed = at(s.packed_kernel_back, real)
-        call_pack(s.pack, kernel, 1, columns, columns, s.input_size, packed, c.thread, c.threads)
+        call_pack(s.pack, at(s.kernel, real), 1, columns, columns, s.input_size, packed, c.thread, c.threads)
 
 
 @helper
-def read_inputs(real, s, c, t, steps, z, low, rows, first, count):
+def _pack_recurrent(real, s, c, kernel):
+    columns, first = recurrent_columns(s), s.gates * s.units
+    if s.packed_joined == 0 and s.gates != 0:
+        _pack_gates(real, s, c, kernel, columns, s.units, s.gates, at(s.packed_recurrent, real))
+    if s.recurrents != 0:
+        _pack_gates(real, s, c, offset(kernel, first), columns, s.units, s.recurrents, packed_recurrents(real, s))
+    if s.late != 0:
+        late = offset(kernel, first + s.recurrents * s.units)
+        _pack_gates(real, s, c, late, columns, s.units, s.late, packed_late(real, s))
+    if s.trains != 0:
+        if s.gates != 0:
+            _pack_back(real, s, c, kernel, s.gates, packed_back(real, s, 0))
+        if s.recurrents != 0:
+            _pack_back(real, s, c, offset(kernel, first), s.recurrents, packed_back(real, s, s.gates))
+        if s.late != 0:
+            late = offset(kernel, first + s.recurrents * s.units)
+            _pack_back(real, s, c, late, s.late, packed_back(real, s, s.gates + s.recurrents))
+
+
+@helper
+def _pack_bias(real, s):
+    """Add up the two biases of a gate that both inputs and state enter."""
+    if s.use_bias == 0:
+        return
+    bias, packed, columns, gates = at(s.bias, real), at(s.packed_bias, real), input_columns(s), s.gates * s.units
+    copy_numbers(bias, packed, columns)
+    if s.recurrents == 0:
+        return
+    own = offset(bias, columns)
+    for j in range(gates):
+        packed[j] += own[j]
+    copy_numbers(offset(own, gates), at(s.packed_recurrent_bias, real), s.recurrents * s.units)
+    for j in range(s.late * s.units):
+        packed[gates + s.inputs * s.units + j] += own[gates + s.recurrents * s.units + j]
+
+
+@helper
+def read_inputs(real, s, c, t, steps, z):
     """``z = x W + b`` for ``steps`` steps from ``t`` on."""
     bias, z_step = at(s.packed_bias, real), c.rows * s.z_stride
     if s.ids != 0:
-        _read_ids(real, s, c, t, steps, z, low, rows, first, count)
+        _read_ids(real, s, c, t, steps, z)
         return
-    inputs = rows_at(s.input, real, c, input_place(s, c, t), low, s.input_stride)
+    inputs = rows_at(s.input, real, c, input_place(s, c, t), c.row, s.input_stride)
     packed, terms = at(s.packed_kernel, real), s.input_size
-    groups, columns = (1, s.gates * s.units) if s.splits_units == 0 else (s.gates, count)
+    groups, columns = (1, input_columns(s)) if s.splits_units == 0 else (s.gates + s.inputs + s.late, c.unit_count)
     for group in range(groups):
-        place = group * s.units + first
+        place = group * s.units + c.unit
         call_product(
             s.product, inputs, s.input_stride, c.rows * s.input_stride, offset(packed, terms * place),
-            offset(bias, place), offset(z, place), s.z_stride, z_step, rows, steps, columns, terms, 0,
+            offset(bias, place), offset(z, place), s.z_stride, z_step, c.row_count, steps, columns, terms, 0,
         )  # fmt: skip
 
 
 @helper
-def _read_ids(real, s, c, t, steps, z, low, rows, first, count):
+def _read_ids(real, s, c, t, steps, z):
     """As `read_inputs` for one-hot vectors: rows of ``W``, times ``id_scale`` if that is given."""
-    kernel, bias, columns = at(s.kernel, real), at(s.packed_bias, real), s.gates * s.units
-    groups, inside = (1, columns) if s.splits_units == 0 else (s.gates, count)
+    kernel, bias, columns = at(s.kernel, real), at(s.packed_bias, real), input_columns(s)
+    groups, inside = (1, columns) if s.splits_units == 0 else (s.gates + s.inputs + s.late, c.unit_count)
     for i in range(steps):
-        for row in range(rows):
-            place = (t - c.origin + i) * c.rows + low + row
+        for row in range(c.row_count):
+            place = (t - c.origin + i) * c.rows + c.row + row
             weights = offset(kernel, integers_at(s.ids)[place] * columns)
             scale = at(s.id_scale, real)[place] if s.id_scale != 0 else real_of(real, 1.0)
             out = offset(z, (i * c.rows + row) * s.z_stride)
             for group in range(groups):
-                begin = group * s.units + first
+                begin = group * s.units + c.unit
                 for j in range(begin, begin + inside, lanes(real)):
                     store(out, j, load(bias, j) + load(weights, j) * scale)

@@ -1,74 +1,139 @@
-"""The time loop of every recurrent layer, forward and backward; a cell brings one step of each."""
+"""The time loop of every recurrent layer, forward and backward.
+
+What a cell does with its gates and states is code of its own (``units_forward`` and its like in the record), made of
+the cell's equations and called by address; here are the products, the order of things, and what all cells share.
+"""
 
 from __future__ import annotations
 
 from numba import njit
 
 from fastrnn.kernels.layers.signals import d_input_place, d_output_place, is_held, rows_at
-from fastrnn.kernels.machine.helper import helper, spliced
+from fastrnn.kernels.machine.activations import activate
+from fastrnn.kernels.machine.calls import routine_caller
+from fastrnn.kernels.machine.helper import helper
 from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.rows import add, copy, fill, padded_width
 from fastrnn.kernels.machine.vector import fields, lanes, load, offset, splat, store
 from fastrnn.kernels.products.product import ROW_UNIT, call_product
+from fastrnn.kernels.products.row import call_row_product
 from fastrnn.kernels.recurrent.buffers import (
     RECURRENT,
+    carry_rows,
+    d_z_place,
+    earlier_rows,
     earliest_step,
     gate_rows,
-    own_part,
-    place_after,
+    input_columns,
+    other_carry_rows,
     place_before,
+    state_rows,
     synchronise,
+    take_part,
     time_of,
 )
-from fastrnn.kernels.recurrent.products import read_inputs
+from fastrnn.kernels.recurrent.products import (
+    carry_back,
+    gate_products,
+    joined_gates,
+    packed_back,
+    packed_late,
+    packed_recurrents,
+    read_inputs,
+)
 
 STEP_ROWS = 128
 """Rows times steps whose inputs are multiplied at a time: their gates stay in the second cache level."""
 
+call_units = routine_caller("pppii")
+"""A cell's code: ``(z or d_z, call, spec, t, steps)`` for ``steps`` steps of this thread's rows from ``t`` on."""
 
-@spliced
-def run_forward(step, real, call, spec):
-    """Run the window's steps: block by block the products with the inputs, then ``step`` after step."""
+
+@operation(RECURRENT)
+@njit
+def recurrent_forward(real, call, spec):
+    """Run the window's steps: block by block the products with the inputs, then step after step."""
     s, c = fields(spec), fields(call)
-    low, rows, first, count = own_part(real, s, c)
-    if rows == 0:
+    take_part(real, s, c)
+    if c.row_count == 0:
         return
-    most = max(1, STEP_ROWS // (rows if s.keeps != 0 else c.rows))
+    most = max(1, STEP_ROWS // (c.row_count if s.keeps != 0 else c.rows))
     for begin in range(c.first, c.last, most):
         steps = min(most, c.last - begin)
         earliest = begin if s.reads_backwards == 0 else s.steps - begin - steps
-        z = gate_rows(real, s, c, earliest if s.keeps != 0 else c.origin, low)
+        z = gate_rows(real, s, c, earliest if s.keeps != 0 else c.origin)
         if s.packed_joined == 0:
-            read_inputs(real, s, c, earliest, steps, z, low, rows, first, count)
+            read_inputs(real, s, c, earliest, steps, z)
+        if s.recurrent_kernel == 0:
+            ahead = 0 if s.reads_backwards == 0 else steps - 1
+            call_units(s.units_forward, offset(z, ahead * c.rows * s.z_stride), call, spec, earliest + ahead, steps)
+            continue
         for i in range(steps):
             ahead = i if s.reads_backwards == 0 else steps - 1 - i
-            step(real, s, c, earliest + ahead, offset(z, ahead * c.rows * s.z_stride), low, rows, first, count)
+            _step_forward(real, s, c, call, spec, earliest + ahead, offset(z, ahead * c.rows * s.z_stride))
             synchronise(s, c)
 
 
 @helper
-def state_read(real, s, c, t, low, rows, first, count):
+def _step_forward(real, s, c, call, spec, t, z):
+    """Form the gates of a step and from them the states."""
+    before = _state_read(real, s, c, t)
+    width = padded_width(s.units, real)
+    if s.packed_joined != 0:
+        joined_gates(real, s, c, t, before, z)
+    elif s.fused >= 0 and s.splits_units == 0 and s.has_lengths == 0:
+        _fused_step(real, s, c, call, spec, t, before, z)
+        return
+    elif s.gates != 0:
+        gate_products(real, s, c, before, width, at(s.packed_recurrent, real), z, z, s.gates, 1)
+    if s.recurrents != 0:
+        own = offset(z, (s.gates + s.inputs + s.late) * s.units)
+        bias = at(s.packed_recurrent_bias, real)
+        gate_products(real, s, c, before, width, packed_recurrents(real, s), bias, own, s.recurrents, 0)
+    if s.late != 0:
+        call_units(s.late_forward, z, call, spec, t, 1)
+        synchronise(s, c)
+        own = offset(z, (s.gates + s.inputs) * s.units)
+        argument = offset(z, (s.gates + s.inputs + s.late + s.recurrents) * s.units)
+        gate_products(real, s, c, argument, s.z_stride, packed_late(real, s), own, own, 1, 1)
+    call_units(s.units_forward, z, call, spec, t, 1)
+
+
+@helper
+def _fused_step(real, s, c, call, spec, t, before, z):
+    """A step that is one activation: rows by themselves take it while the sum is in registers."""
+    width, packed = padded_width(s.units, real), at(s.packed_recurrent, real)
+    rows = c.row_count
+    whole = rows // ROW_UNIT * ROW_UNIT
+    if whole > 0:
+        call_product(s.product, before, width, 0, packed, z, z, s.z_stride, 0, whole, 1, s.units, s.units, 1)
+        activate(s.fused, z, whole * width)
+    for row in range(whole, rows):
+        out = offset(z, row * width)
+        call_row_product(s.row_product, offset(before, row * width), packed, out, out, s.fused, s.units, s.units)
+
+
+@helper
+def _state_read(real, s, c, t):
     """The state that the products of step ``t`` read: the one before it, times the mask of recurrent dropout."""
     width = padded_width(s.units, real)
-    before = rows_at(s.h, real, c, place_before(s, c, t), low, width)
+    before = state_rows(real, s, c, place_before(s, c, t))
     if s.mask == 0:
         return before
-    masked = rows_at(s.masked, real, c, t - c.origin, low, width)
-    mask = at(s.mask, real, low * width)
-    for row in range(rows):
-        for j in range(row * width + first, row * width + first + count, lanes(real)):
-            store(masked, j, load(before, j) * load(mask, j))
+    masked = rows_at(s.masked, real, c, t - c.origin, c.row, width)
+    _times_mask(real, s, c, before, masked)
     synchronise(s, c)
     return masked
 
 
 @helper
-def hold(real, s, c, tape, t, row, first, count):
-    """Leave a row's state as it is over step ``t``."""
+def _times_mask(real, s, c, source, target):
+    """``target = source * mask``."""
     width = padded_width(s.units, real)
-    before = rows_at(tape, real, c, place_before(s, c, t), row, width)
-    after = rows_at(tape, real, c, place_after(s, c, t), row, width)
-    copy(offset(before, first), offset(after, first), count)
+    mask = at(s.mask, real, c.row * width)
+    for row in range(c.row_count):
+        for j in range(row * width + c.unit, row * width + c.unit + c.unit_count, lanes(real)):
+            store(target, j, load(source, j) * load(mask, j))
 
 
 @operation(RECURRENT)
@@ -79,54 +144,91 @@ def recurrent_begin_pass(real, call, spec):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
     zero = splat(real, 0.0)
-    fill(rows_at(s.carry, real, c, _half(s, time_of(s, c.last - 1)), low, width), (high - low) * width, zero)
-    if s.carry_cell != 0:
-        fill(at(s.carry_cell, real, low * width), (high - low) * width, zero)
+    fill(rows_at(s.carry, real, c, time_of(s, c.last - 1) & 1, low, width), (high - low) * width, zero)
+    for k in range(s.others):
+        fill(rows_at(s.carry_other, real, c, k, low, width), (high - low) * width, zero)
 
 
-@helper
-def _half(s, t):
-    """Which half of ``carry`` step ``t`` reads; it writes the other."""
-    return t & 1
-
-
-@spliced
-def run_backward(step, real, call, spec):
-    """Carry the errors back through the window's steps (back-propagation through time), then to the input.
-
-    ``step`` turns the carried error plus that of the output into ``d_z`` and the error carried on.
-    """
+@operation(RECURRENT)
+@njit
+def recurrent_backward(real, call, spec):
+    """Carry the errors back through the window's steps (back-propagation through time), then to the input."""
     s, c = fields(spec), fields(call)
     width = padded_width(s.units, real)
-    low, rows, first, count = own_part(real, s, c)
+    take_part(real, s, c)
     window = max(c.first, c.pass_first)
-    if rows == 0 or window >= c.last:
+    if c.row_count == 0 or window >= c.last:
         return
     for place in range(c.last - 1, window - 1, -1):
         t = time_of(s, place)
-        carry = rows_at(s.carry, real, c, _half(s, t), low, width)
-        earlier = rows_at(s.carry, real, c, 1 - _half(s, t), low, width)
+        carry = carry_rows(real, s, c, t)
         has_error = (place >= c.errors_from or s.is_top == 0) and (s.return_sequences != 0 or place == s.steps - 1)
         if has_error:
-            d_output = rows_at(s.d_output, real, c, _error_place(s, c, t), low, width)
-            for row in range(rows):
-                add(offset(d_output, row * width + first), offset(carry, row * width + first), count)
+            d_output = rows_at(s.d_output, real, c, _error_place(s, c, t), c.row, width)
+            _each_row(s, c, width, d_output, carry, 1)
         goes_on = place > c.pass_first or s.wants_d_initial != 0
-        step(real, s, c, t, window, carry, earlier, goes_on, low, rows, first, count)
+        _step_backward(real, s, c, call, spec, t, d_z_place(s, c, window, t), goes_on)
         if goes_on and s.has_lengths != 0:
-            for row in range(rows):
-                if is_held(s, t, low + row):
-                    copy(offset(carry, row * width + first), offset(earlier, row * width + first), count)
+            earlier = earlier_rows(real, s, c, t)
+            for row in range(c.row_count):
+                if is_held(s, t, c.row + row):
+                    copy(offset(carry, row * width + c.unit), offset(earlier, row * width + c.unit), c.unit_count)
         if place == 0 and s.wants_d_initial != 0:
-            for row in range(rows):
-                begin = row * width + first
-                add(offset(earlier, begin), at(s.d_initial, real, low * width + begin), count)
-                if s.carry_cell != 0:
-                    begin += low * width
-                    add(at(s.carry_cell, real, begin), at(s.d_initial_cell, real, begin), count)
+            _add_to_initial(real, s, c, t)
     synchronise(s, c)
     if s.wants_d_input != 0:
         _pass_to_input(real, s, c, window)
+
+
+@helper
+def _each_row(s, c, width, source, target, is_added):
+    """Add to, or copy to, this thread's units of each row."""
+    for row in range(c.row_count):
+        begin = row * width + c.unit
+        if is_added != 0:
+            add(offset(source, begin), offset(target, begin), c.unit_count)
+        else:
+            copy(offset(source, begin), offset(target, begin), c.unit_count)
+
+
+@helper
+def _step_backward(real, s, c, call, spec, t, place, goes_on):
+    """Form ``d_z`` of a step and the errors that it hands on: what enters the old states, and ``d_z U^T``."""
+    d_z = rows_at(s.d_z, real, c, place, c.row, s.d_stride)
+    width = padded_width(s.units, real)
+    pulled, earlier = at(s.pulled, real, c.row * width), earlier_rows(real, s, c, t)
+    if s.late != 0:
+        call_units(s.late_backward, d_z, call, spec, t, 1)
+        synchronise(s, c)
+        own = offset(d_z, (s.gates + s.inputs) * s.units)
+        carry_back(real, s, c, own, packed_back(real, s, s.gates + s.recurrents), pulled, s.late, 0)
+    call_units(s.units_backward, d_z, call, spec, t, 1)
+    if not goes_on or s.recurrent_kernel == 0:
+        return
+    synchronise(s, c)
+    is_apart = s.late != 0 or (s.mask != 0 and s.direct != 0)
+    target = pulled if is_apart else earlier
+    adds = 1 if s.late != 0 or (s.direct != 0 and not is_apart) else 0
+    if s.recurrents != 0:
+        own = offset(d_z, (s.gates + s.inputs + s.late) * s.units)
+        carry_back(real, s, c, own, packed_back(real, s, s.gates), target, s.recurrents, adds)
+        adds = 1
+    if s.gates != 0:
+        carry_back(real, s, c, d_z, packed_back(real, s, 0), target, s.gates, adds)
+    if s.mask != 0:
+        _times_mask(real, s, c, target, target)
+    if is_apart:
+        _each_row(s, c, width, pulled, earlier, 1 if s.direct != 0 else 0)
+
+
+@helper
+def _add_to_initial(real, s, c, t):
+    """Add the errors that the first step hands on to the gradients by the initial states."""
+    width = padded_width(s.units, real)
+    _each_row(s, c, width, earlier_rows(real, s, c, t), at(s.d_initial, real, c.row * width), 1)
+    for k in range(s.others):
+        target = at(s.d_initial, real, ((k + 1) * c.rows + c.row) * width)
+        _each_row(s, c, width, other_carry_rows(real, s, c, k), target, 1)
 
 
 @helper
@@ -145,17 +247,5 @@ def _pass_to_input(real, s, c, window):
     call_product(
         s.product, d_z, s.d_stride, c.rows * s.d_stride, at(s.packed_kernel_back, real), at(s.nothing, real),
         d_input, back, c.rows * back, high - low, c.last - window, s.input_size,
-        s.gates * s.units, s.whole_d_input,
+        input_columns(s), s.whole_d_input,
     )  # fmt: skip
-
-
-@helper
-def mask_carry(real, s, earlier, low, rows, first, count):
-    """Recurrent dropout: the error carried on through the masked state."""
-    if s.mask == 0:
-        return
-    width = padded_width(s.units, real)
-    mask = at(s.mask, real, low * width)
-    for row in range(rows):
-        for j in range(row * width + first, row * width + first + count, lanes(real)):
-            store(earlier, j, load(earlier, j) * load(mask, j))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.layers.signals import rows_at
 from fastrnn.kernels.machine.helper import helper, spliced
 from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.rows import copy, fill, padded_width
-from fastrnn.kernels.machine.vector import fields, integers_at, splat
+from fastrnn.kernels.machine.vector import fields, integers_at, offset, splat
 from fastrnn.kernels.products.product import ROW_UNIT
 from fastrnn.kernels.recurrent.buffers import RECURRENT
 
@@ -22,19 +21,20 @@ with."""
 def recurrent_begin(real, call, spec):
     """Write the initial state of this thread's rows."""
     s, c = fields(spec), fields(call)
-    _begin(real, s, c, s.h, s.initial, 1)
-    if s.cell != 0:
-        _begin(real, s, c, s.cell, s.initial_cell, s.keeps)
+    _begin(real, s, c, 0, at(s.h, real), 1)
+    for k in range(s.others):
+        _begin(real, s, c, k + 1, at(s.other, real, k * s.other_size), s.keeps)
 
 
 @helper
-def _begin(real, s, c, tape, initial, keeps):
+def _begin(real, s, c, which, tape, keeps):
     width = padded_width(s.units, real)
-    first = s.steps * s.reads_backwards * keeps
+    first, final = s.steps * s.reads_backwards * keeps, s.final_place * keeps
+    initial = integers_at(s.initial)[which]
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
-        state = rows_at(tape, real, c, first, row, width)
+        state = offset(tape, (first * c.rows + row) * width)
         if s.start == FROM_BEFORE and c.batch > 0:
-            copy(rows_at(tape, real, c, s.final_place * keeps, row, width), state, width)
+            copy(offset(tape, (final * c.rows + row) * width), state, width)
         else:
             fill(state, width, splat(real, 0.0))
             if s.start != FROM_ZERO and initial != 0:
@@ -48,11 +48,11 @@ def _begin(real, s, c, tape, initial, keeps):
 
 @spliced
 def _each_state(move, real, call, spec):
-    """Move this thread's rows of the state, and of the LSTM's cell state, between tape and store."""
+    """Move this thread's rows of every state between tape and store."""
     s, c = fields(spec), fields(call)
-    move(real, s, c, s.h, s.stored)
-    if s.cell != 0:
-        move(real, s, c, s.cell, s.stored_cell)
+    move(real, s, c, at(s.h, real), at(s.stored, real))
+    for k in range(s.others):
+        move(real, s, c, at(s.other, real, k * s.other_size), at(s.stored_other, real, k * s.stored_size))
 
 
 @operation(RECURRENT)
@@ -66,10 +66,10 @@ def recurrent_keep(real, call, spec):
 def _keep(real, s, c, tape, stored):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
-    begin, count = rows_at(tape, real, c, 0, low, width), (high - low) * width
+    begin, count = offset(tape, low * width), (high - low) * width
     if c.origin > 0:
-        copy(rows_at(tape, real, c, s.segment, low, width), begin, count)
-    copy(begin, rows_at(stored, real, c, c.origin // s.segment, low, width), count)
+        copy(offset(tape, (s.segment * c.rows + low) * width), begin, count)
+    copy(begin, offset(stored, (c.origin // s.segment * c.rows + low) * width), count)
 
 
 @operation(RECURRENT)
@@ -83,5 +83,5 @@ def recurrent_recall(real, call, spec):
 def _recall(real, s, c, tape, stored):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
-    source = rows_at(stored, real, c, c.origin // s.segment, low, width)
-    copy(source, rows_at(tape, real, c, 0, low, width), (high - low) * width)
+    source = offset(stored, (c.origin // s.segment * c.rows + low) * width)
+    copy(source, offset(tape, low * width), (high - low) * width)

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.machine.operation import at, operation, record, share
+from fastrnn.kernels.machine.operation import at, operation, share
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import copy_numbers
 from fastrnn.kernels.machine.vector import doubles_at, fields, integers_at
 from fastrnn.kernels.products.product import ROW_UNIT
 
 BATCH = record(
-    "steps inputs capacity x ids order lengths sample_weight input batch_lengths batch_weight "
-    "row_totals totals columns errors_every_step"
+    "minibatch",
+    """
+    steps               size     T
+    inputs              size     I
+    capacity            size     rows of a whole minibatch at most
+    x                   array~   (N, T, I), or (N, T) int64 if they are ids
+    ids                 flag
+    order               array~   (N) int64 order of the rows; 0 as they stand
+    lengths             array~   (N) int64
+    sample_weight       array~   (N) float64
+    input               array    (steps, B, I) or (steps, B) int64, what the layers read
+    batch_lengths       array    (B) int64
+    batch_weight        array    (B) float64
+    row_totals          array    (columns, capacity) float64 sums of the loss and the metrics
+    totals              array    float64
+    columns             size
+    errors_every_step   flag
+    """,
 )
-"""``x`` (N, T, I), or (N, T) int64 if they are ``ids``, ``lengths`` (N) int64 and ``sample_weight`` (N) float64 are
-the data, ``order`` (N) int64 the rows' order (0: as they stand); ``input`` (steps, B, I) or (steps, B) int64,
-``batch_lengths`` and ``batch_weight`` (B) what the layers read;
-``row_totals`` (columns, capacity) and ``totals`` float64 sums of the loss and the metrics: ``totals[0]`` the weight of
-the minibatch, ``totals[LONGEST]`` and ``totals[SHORTEST]`` where the last error of its rows that count ends and the
-least length of them, ``totals[EPOCH_WEIGHT]`` the epoch's weight, ``totals[EPOCH_SUMS:]`` the epoch's sums."""
+"""``totals[0]`` is the weight of the minibatch, ``totals[LONGEST]`` and ``totals[SHORTEST]`` where the last error of
+its rows that count ends and the least length of them, ``totals[EPOCH_WEIGHT]`` the epoch's weight, ``totals[EPOCH_SUMS:]``
+the epoch's sums."""
 
 LONGEST, SHORTEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3, 4
 
@@ -98,8 +112,18 @@ def batch_total(real, call, spec):
         totals[EPOCH_SUMS + column] += total
 
 
-EMIT = record("source source_first units width steps order target")
-"""``source`` (.., B, width) from step ``source_first`` on goes to ``target`` (N, steps, units)."""
+EMIT = record(
+    "result",
+    """
+    source              array    (.., B, width)
+    source_first        place
+    units               size
+    width               size
+    steps               size
+    order               array~   as in BATCH
+    target              array~   (N, steps, units), or 0: nothing is written
+    """,
+)
 
 
 @operation(EMIT)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.machine.operation import operation, record
+from fastrnn.kernels.machine.operation import operation
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.vector import fields, integers_at
 
-USED_ROWS = record("steps x order rows count stamps")
-"""``x`` (N, T) int64 ids, ``order`` as in :mod:`fastrnn.kernels.training.batch`; ``rows`` the ids of the minibatch,
-each once in the order of their first use, ``count`` of them; ``stamps`` (V) the number of the minibatch that used a row
-last."""
+USED_ROWS = record(
+    "used rows",
+    """
+    steps               size     T
+    x                   array~   (N, T) int64 ids
+    order               array~   as in BATCH
+    rows                array    the ids of the minibatch, each once in the order of their first use
+    count               array    (1) how many
+    stamps              array    (V) number of the minibatch that used a row last
+    """,
+)
 
 
 @operation(USED_ROWS)

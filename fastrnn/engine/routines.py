@@ -1,0 +1,97 @@
+"""Code made of equations: what a cell does in its units, and activations over rows; compiled on first use."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from numba import from_dtype, int64, types
+
+from fastrnn.engine.units import Sources, sources_of
+from fastrnn.equations.activations import ACTIVATIONS
+from fastrnn.equations.cells import Cell, named
+from fastrnn.equations.expressions import Expression, leaf
+from fastrnn.equations.lines import Lines
+from fastrnn.equations.slopes import slopes
+from fastrnn.kernels.machine.generated import function_of
+from fastrnn.kernels.machine.operation import CALL, Compiled, routine
+from fastrnn.kernels.recurrent.buffers import RECURRENT
+
+_ACTIVATE = '''"""Generated from the equation of {name}."""
+
+from numba import njit
+
+from fastrnn.kernels.machine.maths import cosine, erf, exp, log, sigmoid, sine, tanh
+from fastrnn.kernels.machine.vector import (
+    absolute, lanes, load, maximum, minimum, select_less, splat, square_root, store,
+)
+
+
+@njit
+def {function}({target}, {source}, count):
+    """{doc}"""
+    for i in range(0, count, lanes({source})):
+{lines}
+'''
+
+
+@functools.cache
+def cell_sources(cell: Cell, activation: str, recurrent_activation: str, zones: tuple[bool, ...]) -> Sources:
+    """Return the sources of a cell's code; see `fastrnn.engine.units.sources_of`."""
+    return sources_of(cell, activation, recurrent_activation, zones)
+
+
+@functools.cache
+def cell_routines(
+    cell: Cell, activation: str, recurrent_activation: str, zones: tuple[bool, ...]
+) -> dict[str, Compiled]:
+    """Return a cell's code by the names of the record's fields."""
+    pointers: list[Any] = [types.CPointer(from_dtype(record)) for record in (CALL, RECURRENT)]  # type: ignore[no-untyped-call]
+    found = cell_sources(cell, activation, recurrent_activation, zones)
+    return {
+        field: Compiled(function_of(field, source), lambda real: [real, *pointers, int64, int64])
+        for field, source in found.functions.items()
+    }
+
+
+@functools.cache
+def activate_of(name: str) -> Compiled:
+    """Return the code ``(source, target, count)`` that applies an activation to ``count`` numbers, whole vectors."""
+    x = leaf("x")
+    lines = Lines({x: "load(source, i)"})
+    value = lines.name(named(name, x))
+    body = [*lines.lines, f"store(target, i, {value})"]
+    return _compiled(name, "activate", "source, target", "The activation of each number.", body)
+
+
+@functools.cache
+def slope_of(name: str) -> Compiled:
+    """Return the code ``(gradient, kept, count)`` that takes a gradient back through an activation, in place.
+
+    ``kept`` is what the activation gave, or where it is derived from it what it was applied to.
+    """
+    gradient, kept = leaf("gradient"), leaf("kept")
+    back: Expression | None
+    if name in ACTIVATIONS:
+        back = ACTIVATIONS[name].back(gradient, kept)
+    else:
+        value = named(name, kept)
+        (back,) = slopes([value], {value: gradient}, [kept])
+    lines = Lines({gradient: "load(gradient, i)", kept: "load(kept, i)"})
+    value_name = "splat(gradient, 0.0)" if back is None else lines.name(back)
+    body = [*lines.lines, f"store(gradient, i, {value_name})"]
+    return _compiled(name, "slope", "gradient, kept", "The gradient by what the activation is applied to.", body)
+
+
+def _compiled(name: str, function: str, arguments: str, doc: str, body: list[str]) -> Compiled:
+    first, second = arguments.split(", ")
+    source = _ACTIVATE.format(
+        name=name, function=function, target=first, source=second, doc=doc,
+        lines="\n".join("        " + line for line in body),
+    )  # fmt: skip
+    return routine("ppi")(function_of(function, source))
+
+
+def needs_input(name: str) -> bool:
+    """Whether an activation is derived from what it is applied to rather than from what it gave."""
+    return name not in ACTIVATIONS
