@@ -101,10 +101,10 @@ def merge_backward(real, call, spec):
 TURN = record(
     "turn",
     SIGNALS,
-    PADDING,
     """
     units               size
     """,
+    PADDING,
 )
 
 

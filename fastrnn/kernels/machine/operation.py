@@ -13,6 +13,8 @@ A *routine* is a function that operations share and call by address, for the sam
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from numba.core.ccallback import CFunc
 from fastrnn.kernels.machine import cache
 from fastrnn.kernels.machine.atomics import atomic_add, atomic_load, atomic_store, give_way, relax
 from fastrnn.kernels.machine.helper import helper
+from fastrnn.kernels.machine.records import FORMS, Form
 from fastrnn.kernels.machine.records import record as declared
 from fastrnn.kernels.machine.store import Store
 from fastrnn.kernels.machine.undisturbed import Undisturbed
@@ -82,7 +85,27 @@ def check_compiles() -> None:
         raise ValueError("NUMBA_DISABLE_JIT is set; expected it not to be: fastrnn computes in compiled code alone")
 
 
-def compiled(function: Any, parameters: list[Any], folder: str, result: Any = types.void) -> Any:
+def _unknown_field(name: str, error: KeyError, form: Form) -> AttributeError | None:
+    """Return the line for a field that a kernel reads and its record does not have; None for another error.
+
+    Numba raises a bare KeyError there; which line it was at work on stands in what it was computing with.
+    """
+    field, place, traceback = error.args[0], None, error.__traceback__
+    while traceback is not None:
+        place = getattr(traceback.tb_frame.f_locals.get("self"), "loc", place)
+        traceback = traceback.tb_next
+    if place is None or field in form.fields:
+        return None
+    near = get_close_matches(field, form.fields, n=1)
+    return AttributeError(
+        f"{name} ({Path(place.filename).name}, line {place.line}) reads the field {field!r}, which the record of the "
+        f"{form.name} does not have; expected {near[0] if near else 'one that is declared'}"
+    )
+
+
+def compiled(
+    function: Any, parameters: list[Any], folder: str, result: Any = types.void, form: Form | None = None
+) -> Any:
     """Compile an ``@njit`` function for C callers, or load it from ``folder`` in the cache's folder.
 
     A cache that cannot be read or written costs time, never the work; an error while compiling leaves it as it is.
@@ -91,8 +114,20 @@ def compiled(function: Any, parameters: list[Any], folder: str, result: Any = ty
     ------
     ValueError
         Numba is told not to compile.
+    AttributeError
+        It reads a field that a record, of which ``form`` is the form, does not have.
     """
     check_compiles()
+    try:
+        return _compiled(function, parameters, folder, result)
+    except KeyError as error:
+        line = None if form is None else _unknown_field(function.__name__, error, form)
+        if line is None:
+            raise
+    raise line
+
+
+def _compiled(function: Any, parameters: list[Any], folder: str, result: Any) -> Any:
     code = CFunc(function.py_func, (tuple(parameters), result), locals={}, options={"error_model": "numpy"})
     if cache.FOLDER is None:
         with Undisturbed():
@@ -107,6 +142,9 @@ def compiled(function: Any, parameters: list[Any], folder: str, result: Any = ty
 class Compiled:
     """A function compiled for each precision on first use, or loaded from the cache."""
 
+    form: Form | None = None
+    """Of the record that it reads."""
+
     def __init__(self, function: Any, parameters: Callable[[Any], list[Any]]) -> None:
         self.function = function
         self._parameters = parameters
@@ -115,7 +153,8 @@ class Compiled:
     def code(self, dtype: str) -> Any:
         """The compiled function for ``dtype`` ("float32" or "float64"), as Numba's ``CFunc``."""
         if dtype not in self._code:
-            self._code[dtype] = compiled(self.function, self._parameters(types.CPointer(REALS[dtype])), dtype)
+            parameters = self._parameters(types.CPointer(REALS[dtype]))
+            self._code[dtype] = compiled(self.function, parameters, dtype, form=self.form)
         return self._code[dtype]
 
     def is_ready(self, dtype: str) -> bool:
@@ -133,7 +172,7 @@ class Operation(Compiled):
     def __init__(self, function: Any, spec: np.dtype[Any]) -> None:
         pointers = [types.CPointer(from_dtype(CALL)), types.CPointer(from_dtype(spec))]
         super().__init__(function, lambda real: [real, *pointers])
-        self.spec = spec
+        self.spec, self.form = spec, FORMS.get(spec)
 
 
 _declared: dict[str, str] = {}

@@ -43,7 +43,7 @@ def record(name: str, *declarations: str) -> np.dtype[Any]:
     Raises
     ------
     ValueError
-        A line without a kind, or a name that is there twice.
+        A line without a kind, a name that is there twice, or a record that is the beginning of another.
     """
     fields: dict[str, Field] = {}
     for line in "\n".join(declarations).splitlines():
@@ -55,6 +55,9 @@ def record(name: str, *declarations: str) -> np.dtype[Any]:
             raise ValueError(f"{name}: the line {line.strip()!r}; expected a new name, then one of {', '.join(KINDS)}")
         fields[own] = Field(plain, plain == kind, about)
     types = [(own, np.float64 if field.kind == "number" else np.int64) for own, field in fields.items()]
+    for other in FORMS.values():
+        if all([one == two for one, two in zip(fields, other.fields, strict=False)]):
+            raise ValueError(f"{name} begins as {other.name}, which Numba would take it for; expected another order")
     made = np.dtype(types, align=True)
     FORMS[made] = Form(name, fields)
     return made

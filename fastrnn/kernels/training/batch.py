@@ -31,8 +31,8 @@ BATCH = record(
     """,
 )
 """``totals[0]`` is the weight of the minibatch, ``totals[LONGEST]`` and ``totals[SHORTEST]`` where the last error of
-its rows that count ends and the least length of them, ``totals[EPOCH_WEIGHT]`` the epoch's weight, ``totals[EPOCH_SUMS:]``
-the epoch's sums."""
+its rows that count ends and the least length of them, ``totals[EPOCH_WEIGHT]`` the epoch's weight,
+``totals[EPOCH_SUMS:]`` the epoch's sums."""
 
 LONGEST, SHORTEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3, 4
 
