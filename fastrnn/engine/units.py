@@ -38,15 +38,16 @@ _FORWARD = '''
 def {name}(z, call, spec, t, steps):
     """{doc}"""
     s, c = fields(spec), fields(call)
-    units, width, keeps = s.units, padded_width(s.units, z), s.{keeps} != 0
+    units, width, stride, trains = s.units, padded_width(s.units, z), s.z_stride, s.trains != 0
+    low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
     for step in range(steps):
         ahead = step if s.reads_backwards == 0 else -step
-        now, rows = t + ahead, offset(z, ahead * c.rows * s.z_stride)
+        now, rows = t + ahead, offset(z, ahead * c.rows * stride)
 {places}
-        for row in range(c.row_count):
-            gates, begin = offset(rows, row * s.z_stride), row * width
+        for row in range(count):
+            gates, begin = offset(rows, row * stride), row * width
 {held}
-            for j in range(c.unit, c.unit + c.unit_count, lanes(z)):
+            for j in range(first, last, lanes(z)):
 {lines}
 '''
 _BACKWARD = '''
@@ -55,17 +56,18 @@ _BACKWARD = '''
 def {name}(d_z, call, spec, t, steps):
     """{doc}"""
     s, c = fields(spec), fields(call)
-    units, width = s.units, padded_width(s.units, d_z)
+    units, width, stride, d_stride = s.units, padded_width(s.units, d_z), s.z_stride, s.d_stride
+    low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
     rows = gate_rows(d_z, s, c, t)
 {places}
-    for row in range(c.row_count):
-        gates, own, begin = offset(rows, row * s.z_stride), offset(d_z, row * s.d_stride), row * width
-        if not takes_part(s, c, t, c.row + row):
+    for row in range(count):
+        gates, own, begin = offset(rows, row * stride), offset(d_z, row * d_stride), row * width
+        if has_lengths and not takes_part(s, c, t, low + row):
             nothing = splat(d_z, 0.0)
-            for j in range(c.unit, c.unit + c.unit_count, lanes(d_z)):
+            for j in range(first, last, lanes(d_z)):
 {nothing}
             continue
-        for j in range(c.unit, c.unit + c.unit_count, lanes(d_z)):
+        for j in range(first, last, lanes(d_z)):
 {lines}
 '''
 
@@ -225,17 +227,17 @@ class _Units:
         for k, (block, value) in enumerate(self._pairs()):
             if value is not block and not self.aliases:
                 kept.append(f"    put(gates, {_place(k)}, {lines.name(value)}, units - j)")
-        body = lines.lines + (["if keeps:", *kept] if kept else [])
+        body = lines.lines + (["if trains:", *kept] if kept else [])
         order = reversed(range(len(new)))
         body += [f"store(after_{k}, begin + j, {_vector(new[k], 'z')})" for k in order]
-        held = ["if is_held(s, now, c.row + row):"]
+        held = ["if has_lengths and is_held(s, now, low + row):"]
         held += [
-            f"    copy(offset(before_{k}, begin + c.unit), offset(after_{k}, begin + c.unit), c.unit_count)"
+            f"    copy(offset(before_{k}, begin + first), offset(after_{k}, begin + first), last - first)"
             for k in range(len(new))
         ]
         held.append("    continue")
         return _FORWARD.format(
-            name="units_forward", doc="Gates and states of some steps.", keeps="trains",
+            name="units_forward", doc="Gates and states of some steps.",
             places=_indented(self._places("z", "now"), 2), held=_indented(held, 3), lines=_indented(body, 4),
         )  # fmt: skip
 
@@ -246,7 +248,7 @@ class _Units:
         value = lines.name(self.argument)
         body = [*lines.lines, f"put(gates, {_place(len(self.blocks))}, {_vector(value, 'z')}, units - j)"]
         return _FORWARD.format(
-            name="late_forward", doc="What the late product multiplies.", keeps="trains",
+            name="late_forward", doc="What the late product multiplies.",
             places=_indented(self._places("z", "now"), 2), held="", lines=_indented(body, 4),
         )  # fmt: skip
 
@@ -294,7 +296,7 @@ class _Units:
         for k, gradient in enumerate(gradients.states[1:], 1):
             value = _vector("0.0" if gradient is None else lines.name(gradient), "d_z")
             stores.append(f"store(errors_{k}, begin + j, {value})")
-            nothing.append(f"if not is_held(s, t, c.row + row):\n    store(errors_{k}, begin + j, nothing)")
+            nothing.append(f"if not is_held(s, t, low + row):\n    store(errors_{k}, begin + j, nothing)")
         if self.direct:
             first = gradients.states[0]
             value = _vector("0.0" if first is None else lines.name(first), "d_z")

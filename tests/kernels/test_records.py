@@ -69,7 +69,7 @@ def test_an_operation_is_declared_once() -> None:
     def dense_forward(real: Any, call: Any, spec: Any) -> None: ...
 
     with pytest.raises(
-        ValueError, match="dense_forward is declared in fastrnn.kernels.layers.dense and in "
+        ValueError, match=r"dense_forward is declared in fastrnn\.kernels\.layers\.dense and in "
     ) as refusal:
         operation.operation(DENSE)(dense_forward)
     assert "\n" not in str(refusal.value)

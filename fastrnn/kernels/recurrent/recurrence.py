@@ -79,10 +79,14 @@ def _step_forward(real, s, c, call, spec, t, z):
     """Form the gates of a step and from them the states."""
     before = _state_read(real, s, c, t)
     width = padded_width(s.units, real)
+    is_fused = s.fused >= 0 and s.splits_units == 0 and s.has_lengths == 0
     if s.packed_joined != 0:
         joined_gates(real, s, c, t, before, z)
-    elif s.fused >= 0 and s.splits_units == 0 and s.has_lengths == 0:
-        _fused_step(real, s, c, call, spec, t, before, z)
+        if is_fused:
+            activate(s.fused, z, c.row_count * width)
+            return
+    elif is_fused:
+        _fused_step(real, s, c, before, z)
         return
     elif s.gates != 0:
         gate_products(real, s, c, before, width, at(s.packed_recurrent, real), z, z, s.gates, 1)
@@ -100,7 +104,7 @@ def _step_forward(real, s, c, call, spec, t, z):
 
 
 @helper
-def _fused_step(real, s, c, call, spec, t, before, z):
+def _fused_step(real, s, c, before, z):
     """A step that is one activation: rows by themselves take it while the sum is in registers."""
     width, packed = padded_width(s.units, real), at(s.packed_recurrent, real)
     rows = c.row_count
