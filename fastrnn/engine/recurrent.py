@@ -17,7 +17,7 @@ from fastrnn.engine.shard import Shard, State, Where
 from fastrnn.engine.signal import Signal
 from fastrnn.engine.threads import outgrows_cache, splits_units
 from fastrnn.ground.memory import address
-from fastrnn.kernels.layers import merging
+from fastrnn.kernels.layers import dropout, merging
 from fastrnn.kernels.products.product import ROW_UNIT
 from fastrnn.kernels.recurrent import products, recurrence, states
 from fastrnn.kernels.recurrent.buffers import RECURRENT
@@ -25,6 +25,8 @@ from fastrnn.kernels.recurrent.gradients import recurrent_gradients
 from fastrnn.layers import Bidirectional, Cell, Unidirectional
 
 Array = NDArray[Any]
+ZONE_STREAMS = 2**24
+"""What the numbers of zoneout's masks are apart from those of dropout's: more than four to a layer."""
 
 
 def lower_unidirectional(layer: Unidirectional, below: Signal, where: Where, shard: Shard) -> Signal:
@@ -88,7 +90,7 @@ def lower_cell(cell: Cell, below: Signal, where: Where, shard: Shard, *, is_adde
         )  # fmt: skip
     gradient, whole = shard.gradient(where, width, layer.return_sequences, is_added_to=is_added_to)
     record = _Record(cell, source, where, shard)
-    fields |= record.shape() | record.weights() | record.tapes()
+    fields |= record.shape() | record.weights() | record.tapes() | record.zones()
     if gradient is not None:
         fields |= {"d_output": gradient, "whole_d_output": whole} | record.errors()
     spec = program.spec(RECURRENT, **shard.signals(source, where), **shard.padding(below), **fields)
@@ -127,7 +129,7 @@ class _Record:
             self._equation,
             self._layer.activation,
             getattr(self._layer, "recurrent_activation", "sigmoid"),
-            (),
+            (bool(self._layer.zoneout),) * len(self._equation.states),
         )
         self._sources = cell_sources(*self._code)
         self._keeps = shard.trains or self._sources.aliases
@@ -215,6 +217,24 @@ class _Record:
             fields |= {"other": shard.empty(others * size), "other_size": size}
             fields |= {"stored_other": shard.empty(others * stored), "stored_size": stored}
         return fields
+
+    def zones(self) -> dict[str, Any]:
+        """Buffers for what zoneout keeps of the old states: in training drawn for every step, else the same share."""
+        shard, program, layer, width = self._shard, self._shard.program, self._layer, self._width
+        count = len(self._equation.states)
+        if not layer.zoneout:
+            return {}
+        if not shard.drops:
+            zone = shard.empty(count * width)
+            zone[:] = layer.zoneout
+            return {"zone": zone, "zone_size": width, "zone_row": 0}
+        size = program.capacity * shard.rows * width
+        zone = shard.empty(count * size)
+        for k in range(count):
+            odds = shard.odds(layer.zoneout, self._where.stream + (k + 1) * ZONE_STREAMS, scales=False)
+            target = zone[k * size : (k + 1) * size]
+            program.add("read", dropout.zone_read, program.spec(dropout.MASK, **odds, units=layer.units, target=target))
+        return {"zone": zone, "zone_size": size, "zone_row": width}
 
     def state_tapes(self, fields: dict[str, Any]) -> list[Array]:
         """Return the tape of each state."""

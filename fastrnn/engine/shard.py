@@ -150,13 +150,18 @@ class Shard:
         """Return the fields that tell what is padding where a signal is read."""
         return {"lengths": self.lengths, "padding_first": below.padding_first}
 
-    def odds(self, rate: float, stream: int) -> dict[str, Any]:
-        """Return the fields of a record that tell how to draw a mask."""
+    def odds(self, rate: float, stream: int, *, scales: bool = True) -> dict[str, Any]:
+        """Return the fields of a record that tell how to draw a mask; what is left is scaled up, or is 1."""
         training = self.program.training
         assert training is not None
         assert training.dropout_seed is not None
         seed, stream = dropout_key(training.dropout_seed, stream)
-        return {"seed": seed, "stream": stream, "threshold": int(rate * 2**32), "scale": 1.0 / (1.0 - rate)}
+        return {
+            "seed": seed,
+            "stream": stream,
+            "threshold": int(rate * 2**32),
+            "scale": 1.0 / (1.0 - rate) if scales else 1.0,
+        }
 
     def addresses(self, arrays: Sequence[Array]) -> Array:
         """Return the addresses of some arrays, at least one number."""

@@ -29,6 +29,7 @@ class _Options(Weighted, Stateful, frozen=True, kw_only=True):
     go_backwards: bool = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    zoneout: float = 0.0
     recurrent_initializer: str | AnyInitializer = "orthogonal"
 
 
@@ -49,9 +50,10 @@ class Unidirectional(_Options, frozen=True):
         self._check_flag("go_backwards")
         self._check_rate("dropout")
         self._check_rate("recurrent_dropout")
+        self._check_rate("zoneout")
         self._check_initializer("recurrent_initializer")
         if self.recurrent_dropout and not self.equation.recurrent_gates:
-            raise self._error("recurrent_dropout", "0: the cell has no recurrent matrix; use dropout")
+            raise self._error("recurrent_dropout", "0: the cell has no recurrent matrix; use dropout or zoneout")
 
     @property
     def equation(self) -> Equation:

@@ -29,6 +29,7 @@ from fastrnn.reference.dropout import Dropout, dropout_mask
 from fastrnn.reference.embedding import embedding_backward, embedding_forward
 from fastrnn.reference.losses import LOSSES, LOSSES_OF_LOGITS, loss_shares
 from fastrnn.reference.recurrent import (
+    CELLS,
     cells_of,
     reads_backwards,
     recurrent_backward,
@@ -253,7 +254,9 @@ def _weights_given(layer: Description) -> list[bool]:
     """Return whether the list has each of the weights that a layer computes with: it leaves out a bias not used."""
     bias = layer.get("layer", layer).get("use_bias", True)
     of_kind = {"dense": [True, bias], "embedding": [True], "one_hot": [], "dropout": []}
-    return of_kind.get(layer["kind"], [True, True, bias] * len(cells_of(layer)))
+    if layer["kind"] in of_kind:
+        return of_kind[layer["kind"]]
+    return [given for cell in cells_of(layer) for given in (*[True] * (CELLS[cell["kind"]].weights - 1), bias)]
 
 
 def _split_weights(layers: Sequence[Description], weights: Sequence[ArrayLike]) -> list[list[Array]]:
@@ -265,7 +268,7 @@ def _split_weights(layers: Sequence[Description], weights: Sequence[ArrayLike]) 
         two_biases = cell["kind"] == "gru" and cell.get("reset_after", True)
         own: list[Array] = []
         for given in _weights_given(layer):
-            own.append(next(left) if given else np.zeros((*([2] if two_biases else []), own[-1].shape[1])))
+            own.append(next(left) if given else np.zeros((*([2] if two_biases else []), own[0].shape[1])))
         split.append(own)
     return split
 

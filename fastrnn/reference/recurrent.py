@@ -4,8 +4,11 @@ A cell is one recurrent direction; a layer has one, a ``bidirectional`` two. Cel
 backwards is given x, the steps that count and the errors reversed in time, and its tape stays in its own order.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +19,26 @@ from fastrnn.reference.dropout import Dropout, dropout_mask
 from fastrnn.reference.elman import elman_backward, elman_forward
 from fastrnn.reference.gru import gru_backward, gru_forward
 from fastrnn.reference.lstm import lstm_backward, lstm_forward
+from fastrnn.reference.stepwise import Cell
 from fastrnn.reference.tbptt import tbptt_starts
-
-
-class Cell(NamedTuple):
-    """A kind of cell: its functions, which rows of its tape are its state, its own settings and their defaults."""
-
-    forward: Callable[..., Array]
-    backward: Callable[..., tuple[Array, ...]]
-    state: int | slice
-    settings: dict[str, Any]
-
 
 CELLS = {
     "simple_rnn": Cell(elman_forward, elman_backward, 0, {"activation": "tanh"}),
-    "lstm": Cell(lstm_forward, lstm_backward, slice(0, 2), {"activation": "tanh", "recurrent_activation": "sigmoid"}),
+    "lstm": Cell(
+        lstm_forward, lstm_backward, slice(0, 2), {"activation": "tanh", "recurrent_activation": "sigmoid"}, blocks=4
+    ),
     "gru": Cell(
         gru_forward,
         gru_backward,
         0,
         {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True},
+        blocks=3,
     ),
 }
+for _module in iter_modules([str(Path(__file__).parent)]):
+    if _module.name not in ("recurrent", "model", "training"):
+        CELLS |= getattr(import_module(f"fastrnn.reference.{_module.name}"), "CELLS", {})
+"""Every kind of cell: these, and those that files of their own add."""
 
 
 def cells_of(layer: Description) -> list[Description]:
@@ -89,10 +90,10 @@ def recurrent_forward(
     """
     tapes = []
     for k, cell in enumerate(cells_of(layer)):
-        own = weights[3 * k : 3 * k + 3]
+        own = _own_weights(cell, weights, k)
         mask, recurrent_mask = _masks(cell, 4 * number + 2 * k, x, own, dropout)
         seen, seen_counts = _own_order(cell, x * mask[:, None]), _own_order(cell, counts)
-        settings = {**_settings(cell), "recurrent_mask": recurrent_mask}
+        settings = {**_settings(cell), **_noise(cell, 4 * number + 2 * k, x, own, recurrent_mask, dropout)}
         tapes.append(CELLS[cell["kind"]].forward(seen, *own, states[k], seen_counts, **settings))
     outputs = _outputs(layer, tapes, counts)
     if layer["kind"] == "bidirectional":
@@ -135,17 +136,22 @@ def recurrent_backward(
     d_x = np.zeros_like(x)
     d_states = []
     for k, (cell, tape, d_output) in enumerate(zip(cells_of(layer), tapes, d_outputs, strict=True)):
-        own = weights[3 * k : 3 * k + 3]
+        own = _own_weights(cell, weights, k)
         mask, recurrent_mask = _masks(cell, 4 * number + 2 * k, x, own, dropout)
         seen, seen_counts = _own_order(cell, x * mask[:, None]), _own_order(cell, counts)
         d_h = _errors(layer, cell, tape, d_output, counts)
+        noise = _noise(cell, 4 * number + 2 * k, x, own, recurrent_mask, dropout)
         passes = []
         for first, stop in pieces:
             errors = np.zeros_like(d_h)
             errors[:, first:stop] = d_h[:, first:stop]
             starts = tbptt_starts(k2, stop, _ends(seen_counts))
-            settings = {**_settings(cell), "recurrent_mask": recurrent_mask, "starts": starts, "stop": stop}
-            passes.append(CELLS[cell["kind"]].backward(seen, *own[:2], tape, errors, seen_counts, **settings))
+            settings = {**_settings(cell), **noise, "starts": starts, "stop": stop}
+            passes.append(
+                CELLS[cell["kind"]].backward(
+                    seen, *own[: CELLS[cell["kind"]].weights_back], tape, errors, seen_counts, **settings
+                )
+            )
         *d_own, d_seen, d_state = (np.sum(parts, axis=0) for parts in zip(*passes, strict=True))
         d_weights += d_own
         d_x += _own_order(cell, d_seen) * mask[:, None]
@@ -157,12 +163,33 @@ def _settings(cell: Description) -> dict[str, Any]:
     return {name: cell.get(name, default) for name, default in CELLS[cell["kind"]].settings.items()}
 
 
+def _own_weights(cell: Description, weights: Sequence[Array], k: int) -> Sequence[Array]:
+    """Return the weights of a layer's k-th cell."""
+    count = CELLS[cell["kind"]].weights
+    return weights[count * k : count * (k + 1)]
+
+
 def _masks(cell: Description, stream: int, x: Array, weights: Sequence[Array], dropout: Dropout) -> tuple[Array, Array]:
     """Return the masks of a cell's input (N, I) and of its state (N, H), one a sequence."""
-    kernel, recurrent_kernel, _ = weights
-    mask = dropout_mask((len(x), kernel.shape[0]), cell.get("dropout", 0.0), stream, dropout)
-    shape = (len(x), recurrent_kernel.shape[0])
-    return mask, dropout_mask(shape, cell.get("recurrent_dropout", 0.0), stream + 1, dropout)
+    inputs, units = weights[0].shape[0], weights[0].shape[1] // CELLS[cell["kind"]].blocks
+    mask = dropout_mask((len(x), inputs), cell.get("dropout", 0.0), stream, dropout)
+    return mask, dropout_mask((len(x), units), cell.get("recurrent_dropout", 0.0), stream + 1, dropout)
+
+
+def _noise(
+    cell: Description, stream: int, x: Array, weights: Sequence[Array], recurrent_mask: Array, dropout: Dropout
+) -> dict[str, Array]:
+    """Return the mask of the state and, for zoneout, the share of each old state in the new one, (S, N, T, H)."""
+    rate = cell.get("zoneout", 0.0)
+    if not rate:
+        return {"recurrent_mask": recurrent_mask}
+    (rows, steps, _), units = x.shape, recurrent_mask.shape[1]
+    states = 2 if isinstance(CELLS[cell["kind"]].state, slice) else 1
+    zone = np.full((states, rows, steps, units), rate)
+    if dropout is not None:
+        streams = [stream + (s + 1) * 2**24 for s in range(states)]
+        zone = np.stack([dropout_mask((rows, steps, units), rate, own, dropout) == 0.0 for own in streams]) * 1.0
+    return {"recurrent_mask": recurrent_mask, "zone": zone[:, :, ::-1] if reads_backwards(cell) else zone}
 
 
 def _own_order(cell: Description, array: NDArray[Any]) -> NDArray[Any]:

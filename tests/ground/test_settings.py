@@ -20,12 +20,12 @@ TRIED = {
     "recurrent_activation": "gate", "return_sequences": "every_step", "go_backwards": "way", "merge_mode": "mode",
     "vocabulary": "inputs", "size": "inputs", "validation_data": "validation", "validation_split": "validation",
     "rate": "above", "input_size": "inputs", "x": "form", "y": "form", "layer": "way", "layers": "depth",
-    "return_state": "task", "wants": "task",
+    "return_state": "task", "wants": "task", "reset_after": "kind",
 }  # fmt: skip
 """The choice that tries a parameter."""
 UNTRIED = {
     "model", "name", "epochs", "callbacks", "verbose", "more", "unit_forget_bias", "embeddings_initializer",
-    "kernel_initializer", "recurrent_initializer", "bias_initializer",
+    "kernel_initializer", "recurrent_initializer", "bias_initializer", "vector_initializer",
 }  # fmt: skip
 """Parameters that no kernel knows of."""
 
@@ -43,7 +43,7 @@ def test_random_settings_go_together(part: int) -> None:
     "public",
     [
         fr.Sequential, fr.Trainer, fr.Trainer.fit, fr.Trainer.evaluate, fr.Sequential.predict, fr.Sequential.gradients,
-        fr.SimpleRNN, fr.LSTM, fr.GRU, fr.Bidirectional, fr.Dense, fr.Embedding, fr.OneHot, fr.Dropout,
+        *fr.layers.CELLS.values(), fr.Bidirectional, fr.Dense, fr.Embedding, fr.OneHot, fr.Dropout,
     ],
     ids=lambda public: public.__qualname__,
 )  # fmt: skip

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
+from tests.helpers.cells import FIRST, make_cell
 
 Array = NDArray[Any]
 DTYPES = ("float32", "float64")
-FORWARDS = ("simple_rnn", "lstm", "gru", "gru_reset_before")
+FORWARDS = FIRST
 """Kinds of stacks that read forwards; see `make_layer`."""
 KINDS = (*FORWARDS, "bidirectional", "backwards")
 ROUNDING = {"float32": 1e-5, "float64": 1e-12}
@@ -32,18 +33,14 @@ class Batch(NamedTuple):
 def make_layer(
     kind: str, units: int, activation: str = "tanh", every_step: bool = True, place: int = 0, **options: Any
 ) -> Any:
-    """Return a recurrent layer: one of `FORWARDS`, or another cell at every place of a stack that reads backwards."""
+    """Return a recurrent layer: a cell, or for what reads backwards another one at every place of a stack."""
     inner = FORWARDS[(place + 1) % 4]
     if kind == "bidirectional":
         mode = ("concat", "sum", "mul", "ave")[place % 4]
         return fr.Bidirectional(make_layer(inner, units, activation, every_step, **options), mode)
     if kind == "backwards":
         return make_layer(inner, units, activation, every_step, go_backwards=True, **options)
-    if kind == "simple_rnn":
-        return fr.SimpleRNN(units, activation, return_sequences=every_step, **options)
-    if kind == "lstm":
-        return fr.LSTM(units, activation, return_sequences=every_step, **options)
-    return fr.GRU(units, activation, reset_after=kind == "gru", return_sequences=every_step, **options)
+    return make_cell(kind, units, activation, return_sequences=every_step, **options)
 
 
 def make_batch(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import fastrnn as fr
 from fastrnn.engine.columns import LOSSES, Columns
 from fastrnn.reference import model as reference
+from tests.helpers.cells import CELLS, make_cell
 
 Array = NDArray[Any]
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
@@ -59,19 +60,14 @@ def cells(draw: st.DrawFn, sequences: bool, forwards: bool, drops: bool) -> Any:
     activation = draw(st.sampled_from(["tanh", "tanh", *ACTIVATIONS]))
     gate = draw(st.sampled_from(["sigmoid", "sigmoid", *ACTIVATIONS]))
     units = draw(SIZES)
-    kind = draw(st.sampled_from(["simple_rnn", "lstm", "gru"]))
+    kind = draw(st.sampled_from(list(CELLS)))
     if gate not in ("sigmoid", "tanh") or activation in ("relu", "linear"):
         # An unbounded gate may square the state at every step, a negative one may double an unbounded state.
         gate = "sigmoid"
     bidirectional = not forwards and draw(st.booleans())
     if not forwards and not bidirectional:
         options["go_backwards"] = draw(st.booleans())
-    if kind == "simple_rnn":
-        layer: Any = fr.SimpleRNN(units, activation, **options)
-    elif kind == "lstm":
-        layer = fr.LSTM(units, activation, gate, **options)
-    else:
-        layer = fr.GRU(units, activation, gate, reset_after=draw(st.booleans()), **options)
+    layer = make_cell(kind, units, activation, gate, **options)
     return fr.Bidirectional(layer, draw(st.sampled_from(MODES))) if bidirectional else layer
 
 

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 import fastrnn as fr
 from fastrnn.engine.columns import METRICS, Columns
+from tests.helpers.cells import CELLS, FIRST, make_cell
 from tests.helpers.problems import ACTIVATIONS, MODES, Problem, describe, losses_of, make_targets
 
 Array = NDArray[Any]
-CELLS = 3
+DEPTH = 3
 """The most recurrent layers of a stack."""
 OPTIMIZERS = (
     fr.SGD(0.05),
@@ -24,16 +25,16 @@ OPTIMIZERS = (
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33)
 """Every remainder of the lane counts, and whole vectors for threads that share out units."""
 OF_A_CELL: dict[str, tuple[Any, ...]] = {
-    "kind": ("simple_rnn", "lstm", "gru"),
+    "kind": tuple(CELLS),
     "units": SIZES,
     "way": ("forwards", "forwards", "backwards", "bidirectional"),
     "mode": MODES,
     "activation": ("tanh", *ACTIVATIONS),
     "gate": ("sigmoid", "tanh"),
-    "reset_after": (True, False),
     "use_bias": (True, False),
     "dropout": (0.0, 0.0, 0.3),
     "recurrent_dropout": (0.0, 0.0, 0.4),
+    "zoneout": (0.0, 0.0, 0.0, 0.2),
     "above": ("nothing", "nothing", "dropout", "dense"),
 }
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -42,7 +43,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "first": ("features", "dense", "dropout", "embedding", "one_hot"),
     "inputs": SIZES,
     "depth": (1, 2, 3),
-    **{f"{name}{place}": values for place in range(CELLS) for name, values in OF_A_CELL.items()},
+    **{f"{name}{place}": values for place in range(DEPTH) for name, values in OF_A_CELL.items()},
     "every_step": (False, True),
     "tops": (1, 0, 2),
     "outputs": SIZES[:11],
@@ -107,9 +108,11 @@ def _reconciled(case: Case, rng: np.random.Generator) -> Case:
         case["shuffle"] = 0
     if value(case, "carry_state") or value(case, "recompute") or value(case, "tbptt_update") == "chunk":
         if rng.random() < 0.7:
-            case |= {f"way{place}": 0 for place in range(CELLS)}
+            case |= {f"way{place}": 0 for place in range(DEPTH)}
         else:
             case |= {"carry_state": 0, "recompute": 0, "tbptt_update": 0}
+    if value(case, "tbptt_update") == "chunk":  # the reference draws zoneout for whole sequences
+        case |= {f"zoneout{place}": 0 for place in range(DEPTH)}
     for name in ("sample_weight", "lengths"):
         if value(case, name) == "nothing" and rng.random() < 0.8:
             case[name] = 0
@@ -138,12 +141,9 @@ def make_layers(case: Case) -> list[Any]:
 def _make_cell(own: dict[str, Any], sequences: bool) -> Any:
     options = {name: own[name] for name in ("use_bias", "dropout", "recurrent_dropout")}
     options |= {"return_sequences": sequences, "go_backwards": own["way"] == "backwards"}
-    if own["kind"] == "simple_rnn":
-        layer: Any = fr.SimpleRNN(own["units"], own["activation"], **options)
-    elif own["kind"] == "lstm":
-        layer = fr.LSTM(own["units"], own["activation"], own["gate"], **options)
-    else:
-        layer = fr.GRU(own["units"], own["activation"], own["gate"], reset_after=own["reset_after"], **options)
+    if own["kind"] not in FIRST:  # the reference knows no zoneout of these
+        options["zoneout"] = own["zoneout"]
+    layer = make_cell(own["kind"], own["units"], own["activation"], own["gate"], **options)
     return fr.Bidirectional(layer, own["mode"]) if own["way"] == "bidirectional" else layer
 
 

@@ -89,7 +89,8 @@ MASK = record(
     """
     units               size?    H
     ids                 array?   (T, B) int64
-    target              array    a mask (B, H') of recurrent dropout or, with ids, factors (T, B) of one-hot vectors
+    target              array    a mask (B, H') of recurrent dropout; with ids, factors (T, B) of one-hot vectors; of
+                                 zoneout (T, B, H')
     """,
 )
 
@@ -109,3 +110,16 @@ def mask_begin(real, call, spec):
         for t in range(c.first, c.last):
             place = (t - c.origin) * c.rows + row
             target[place] = lane(kept(real, s, c, 0, row, integers_at(s.ids)[place]), 0)
+
+
+@operation(MASK)
+@njit
+def zone_read(real, call, spec):
+    """Draw which units of this thread's rows keep their old state, 1, and which do not, 0, in the window's steps."""
+    s, c = fields(spec), fields(call)
+    width = padded_width(s.units, real)
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        for t in range(c.first, c.last):
+            target = rows_at(s.target, real, c, t - c.origin, row, width)
+            for j in range(0, width, lanes(real)):
+                store(target, j, 1.0 - kept(real, s, c, t, row, j))

@@ -60,8 +60,7 @@ TAPES = """
     masked              array?   (T, B, H') the state times the mask
     zone                array?   (states, T, B, H') share of the old state in the new one (zoneout), or (states, 1, H')
     zone_size           size?    numbers of each of them
-    zone_step           size?    from one step to the next
-    zone_row            size?    from one row to the next
+    zone_row            size?    from one row to the next; 0: there is one row for all rows and steps
     segment             size     steps between stored states
     stored              array?   (segments, B, H')
     stored_other        array?   (S, segments, B, H')
@@ -141,7 +140,7 @@ def other_rows(real, s, c, which, place):
 @helper
 def zone_rows(real, s, c, which, t):
     """The shares of the old state in the new one, of this thread's rows."""
-    return at(s.zone, real, which * s.zone_size + (t - c.origin) * s.zone_step + c.row * s.zone_row)
+    return at(s.zone, real, which * s.zone_size + ((t - c.origin) * c.rows + c.row) * s.zone_row)
 
 
 @helper

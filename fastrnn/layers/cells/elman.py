@@ -28,6 +28,8 @@ class SimpleRNN(Unidirectional, frozen=True):
         others
     dropout, recurrent_dropout : share of x[t], and of h[t-1] in the recurrent product, that is dropped in training,
         the same elements at every step of a sequence; from 0, and below 1
+    zoneout : share of the units that keep their old state, others at every step of training; outside of training every
+        unit keeps so much of it; from 0, and below 1
     kernel_initializer, recurrent_initializer, bias_initializer
         a name or an object of `fastrnn.initializers`
     name : what the weights' names begin with; None is ``simple_rnn``, ``simple_rnn_1``, ... in a model
@@ -41,6 +43,7 @@ class SimpleRNN(Unidirectional, frozen=True):
     ----------
     Elman (1990), Finding structure in time, Cognitive Science 14.
     Gal and Ghahramani (2016), A theoretically grounded application of dropout in recurrent neural networks (masks).
+    Krueger et al. (2017), Zoneout: regularizing RNNs by randomly preserving hidden activations.
     """
 
     kind: ClassVar[str] = "simple_rnn"

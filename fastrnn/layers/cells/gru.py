@@ -36,7 +36,7 @@ class GRU(Gated, frozen=True, kw_only=True):
     activation : a, one of tanh, sigmoid, relu, linear; None is linear
     recurrent_activation : g, one of the same
     reset_after : whether r applies after the recurrent product, as in PyTorch and cuDNN, or before, as in the paper
-    use_bias, return_sequences, go_backwards, dropout, recurrent_dropout : as in `SimpleRNN`
+    use_bias, return_sequences, go_backwards, dropout, recurrent_dropout, zoneout : as in `SimpleRNN`
     kernel_initializer, recurrent_initializer, bias_initializer, name : as in `SimpleRNN`
 
     Raises

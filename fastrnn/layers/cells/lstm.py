@@ -32,7 +32,7 @@ class LSTM(Gated, frozen=True, kw_only=True):
     activation : a, one of tanh, sigmoid, relu, linear; None is linear
     recurrent_activation : g, one of the same
     unit_forget_bias : whether the forget gate's bias begins at 1; the others are drawn by ``bias_initializer``
-    use_bias, return_sequences, go_backwards, dropout, recurrent_dropout : as in `SimpleRNN`
+    use_bias, return_sequences, go_backwards, dropout, recurrent_dropout, zoneout : as in `SimpleRNN`
     kernel_initializer, recurrent_initializer, bias_initializer, name : as in `SimpleRNN`
 
     Raises
