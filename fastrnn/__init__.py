@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastrnn.callbacks.monitors import EarlyStopping, ModelCheckpoint
     from fastrnn.ground.notices import TrainingWarning
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
+    from fastrnn.layers.cells.min_gru import MinGRU
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.storage.trainer_file import load
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "layers.cells.min_gru": ("MinGRU",),
     "callbacks": ("Callback", "EarlyStopping", "ModelCheckpoint", "ProgressBar"),
     "ground.notices": ("TrainingWarning",),
     "layers": ("GRU", "LSTM", "Bidirectional", "Dense", "Dropout", "Embedding", "OneHot", "SimpleRNN"),
@@ -52,6 +54,7 @@ __all__ = [
     "EarlyStopping",
     "Embedding",
     "History",
+    "MinGRU",
     "ModelCheckpoint",
     "OneHot",
     "ProgressBar",

@@ -10,6 +10,7 @@ CELLS: dict[str, Any] = {
     "lstm": fr.LSTM,
     "gru": fr.GRU,
     "gru_reset_before": partial(fr.GRU, reset_after=False),
+    "min_gru": fr.MinGRU,
 }
 """What makes a layer of each kind from its units and options."""
 FIRST = ("simple_rnn", "lstm", "gru", "gru_reset_before")
