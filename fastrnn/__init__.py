@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastrnn.ground.notices import TrainingWarning
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.layers.cells.min_gru import MinGRU
+    from fastrnn.layers.cells.min_lstm import MinLSTM
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.storage.trainer_file import load
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "layers.cells.min_lstm": ("MinLSTM",),
     "layers.cells.min_gru": ("MinGRU",),
     "callbacks": ("Callback", "EarlyStopping", "ModelCheckpoint", "ProgressBar"),
     "ground.notices": ("TrainingWarning",),
@@ -55,6 +57,7 @@ __all__ = [
     "Embedding",
     "History",
     "MinGRU",
+    "MinLSTM",
     "ModelCheckpoint",
     "OneHot",
     "ProgressBar",
