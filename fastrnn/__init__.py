@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastrnn.callbacks.monitors import EarlyStopping, ModelCheckpoint
     from fastrnn.ground.notices import TrainingWarning
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
+    from fastrnn.layers.cells.ind_rnn import IndRNN
     from fastrnn.layers.cells.min_gru import MinGRU
     from fastrnn.layers.cells.min_lstm import MinLSTM
     from fastrnn.model.sequential import Sequential
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "layers.cells.ind_rnn": ("IndRNN",),
     "layers.cells.min_lstm": ("MinLSTM",),
     "layers.cells.min_gru": ("MinGRU",),
     "callbacks": ("Callback", "EarlyStopping", "ModelCheckpoint", "ProgressBar"),
@@ -56,6 +58,7 @@ __all__ = [
     "EarlyStopping",
     "Embedding",
     "History",
+    "IndRNN",
     "MinGRU",
     "MinLSTM",
     "ModelCheckpoint",

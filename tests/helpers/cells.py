@@ -12,6 +12,7 @@ CELLS: dict[str, Any] = {
     "gru_reset_before": partial(fr.GRU, reset_after=False),
     "min_gru": fr.MinGRU,
     "min_lstm": fr.MinLSTM,
+    "ind_rnn": fr.IndRNN,
 }
 """What makes a layer of each kind from its units and options."""
 FIRST = ("simple_rnn", "lstm", "gru", "gru_reset_before")
