@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastrnn.ground.notices import TrainingWarning
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.layers.cells.ind_rnn import IndRNN
+    from fastrnn.layers.cells.mgu import MGU
     from fastrnn.layers.cells.min_gru import MinGRU
     from fastrnn.layers.cells.min_lstm import MinLSTM
     from fastrnn.model.sequential import Sequential
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "layers.cells.mgu": ("MGU",),
     "layers.cells.ind_rnn": ("IndRNN",),
     "layers.cells.min_lstm": ("MinLSTM",),
     "layers.cells.min_gru": ("MinGRU",),
@@ -48,6 +50,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "GRU",
     "LSTM",
+    "MGU",
     "SGD",
     "Adagrad",
     "Adam",

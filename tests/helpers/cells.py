@@ -13,6 +13,7 @@ CELLS: dict[str, Any] = {
     "min_gru": fr.MinGRU,
     "min_lstm": fr.MinLSTM,
     "ind_rnn": fr.IndRNN,
+    "mgu": fr.MGU,
 }
 """What makes a layer of each kind from its units and options."""
 FIRST = ("simple_rnn", "lstm", "gru", "gru_reset_before")
