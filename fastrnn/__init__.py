@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastrnn.layers.cells.mgu import MGU
     from fastrnn.layers.cells.min_gru import MinGRU
     from fastrnn.layers.cells.min_lstm import MinLSTM
+    from fastrnn.layers.cells.peephole_lstm import PeepholeLSTM
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.storage.trainer_file import load
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "layers.cells.peephole_lstm": ("PeepholeLSTM",),
     "layers.cells.mgu": ("MGU",),
     "layers.cells.ind_rnn": ("IndRNN",),
     "layers.cells.min_lstm": ("MinLSTM",),
@@ -66,6 +68,7 @@ __all__ = [
     "MinLSTM",
     "ModelCheckpoint",
     "OneHot",
+    "PeepholeLSTM",
     "ProgressBar",
     "RMSProp",
     "Sequential",

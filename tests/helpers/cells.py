@@ -14,6 +14,7 @@ CELLS: dict[str, Any] = {
     "min_lstm": fr.MinLSTM,
     "ind_rnn": fr.IndRNN,
     "mgu": fr.MGU,
+    "peephole_lstm": fr.PeepholeLSTM,
 }
 """What makes a layer of each kind from its units and options."""
 FIRST = ("simple_rnn", "lstm", "gru", "gru_reset_before")
