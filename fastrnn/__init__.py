@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fastrnn import callbacks as callbacks
     from fastrnn import data as data
     from fastrnn import datasets as datasets
+    from fastrnn import equations as equations
     from fastrnn import forecast as forecast
     from fastrnn import initializers as initializers
     from fastrnn import layers as layers
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fastrnn import text as text
     from fastrnn.callbacks.lines import Callback, ProgressBar
     from fastrnn.callbacks.monitors import EarlyStopping, ModelCheckpoint
+    from fastrnn.equations import activation, cell
     from fastrnn.ground.notices import TrainingWarning
     from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, OneHot, SimpleRNN
     from fastrnn.layers.cells.ind_rnn import IndRNN
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from fastrnn.layers.cells.min_gru import MinGRU
     from fastrnn.layers.cells.min_lstm import MinLSTM
     from fastrnn.layers.cells.peephole_lstm import PeepholeLSTM
+    from fastrnn.layers.own import Recurrent
+    from fastrnn.model.gradient_check import check_gradients
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.storage.trainer_file import load
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "equations": ("activation", "cell"),
+    "layers.own": ("Recurrent",),
+    "model.gradient_check": ("check_gradients",),
     "layers.cells.peephole_lstm": ("PeepholeLSTM",),
     "layers.cells.mgu": ("MGU",),
     "layers.cells.ind_rnn": ("IndRNN",),
@@ -71,17 +78,32 @@ __all__ = [
     "PeepholeLSTM",
     "ProgressBar",
     "RMSProp",
+    "Recurrent",
     "Sequential",
     "SimpleRNN",
     "Trainer",
     "TrainingWarning",
     "__version__",
+    "activation",
+    "cell",
+    "check_gradients",
     "load",
     "warmup",
 ]
 
 
-_MODULES = ("callbacks", "data", "datasets", "forecast", "initializers", "layers", "losses", "optimizers", "text")
+_MODULES = (
+    "callbacks",
+    "data",
+    "datasets",
+    "equations",
+    "forecast",
+    "initializers",
+    "layers",
+    "losses",
+    "optimizers",
+    "text",
+)
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that there is

@@ -225,7 +225,7 @@ class _Record:
         if not layer.zoneout:
             return {}
         if not shard.drops:
-            zone = shard.empty(count * width)
+            zone = program.zeros(count * width)
             zone[:] = layer.zoneout
             return {"zone": zone, "zone_size": width, "zone_row": 0}
         size = program.capacity * shard.rows * width

@@ -4,6 +4,22 @@ An `Expression` is what a function of numbers computes, as a graph; `slopes` der
 a kernel is said in `fastrnn.equations.lines`. Nothing here knows how numbers lie in memory.
 """
 
+from fastrnn.equations.activations import (
+    elu,
+    erf,
+    gelu,
+    hard_sigmoid,
+    hard_tanh,
+    leaky_relu,
+    linear,
+    relu,
+    selu,
+    sigmoid,
+    softplus,
+    softsign,
+    tanh,
+)
+from fastrnn.equations.cells import Cell, act, activation, cell, s
 from fastrnn.equations.expressions import (
     EquationError,
     Expression,
@@ -19,15 +35,33 @@ from fastrnn.equations.expressions import (
 )
 
 __all__ = [
+    "Cell",
     "EquationError",
     "Expression",
     "absolute",
+    "act",
+    "activation",
+    "cell",
     "cos",
+    "elu",
+    "erf",
     "exp",
+    "gelu",
+    "hard_sigmoid",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
     "log",
     "maximum",
     "minimum",
+    "relu",
+    "s",
+    "selu",
+    "sigmoid",
     "sin",
+    "softplus",
+    "softsign",
     "sqrt",
+    "tanh",
     "where",
 ]

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from fastrnn.equations.activations import ACTIVATIONS, OF_INPUT
 from fastrnn.equations.expressions import EquationError, Expression, all_of, as_expression, function, leaf, trace
-from fastrnn.equations.slopes import replaced
+from fastrnn.equations.slopes import replaced, slopes
 
 act, s = function("act"), function("s")
 """The layer's ``activation`` and its ``recurrent_activation``, whatever they are."""
@@ -57,6 +57,8 @@ class Cell:
     step : the equation on symbols
     leaves : the symbol of each name
     """
+
+    own_kind = "cell"
 
     def __init__(self, equation: Callable[..., Any], names: dict[str, tuple[str, ...]]) -> None:
         self.equation, self.name = equation, equation.__name__
@@ -113,7 +115,7 @@ class Cell:
             return self.leaves[self.late[0]]
 
         arguments = [late if name in self.late else self.leaves[name] for name in self.leaves]
-        states = trace(self.equation, arguments, len(self.states))
+        states = trace(self.equation, arguments, len(self.states), "the new states in their order")
         if self.late and not given:
             raise EquationError(f"{self.name}: {self.late[0]} is not called; expected it to be, by what it multiplies")
         if not given:
@@ -123,8 +125,42 @@ class Cell:
         return Step(states, argument)
 
 
-OWN: dict[str, Callable[[Expression], Expression]] = {}
+OWN: dict[str, Callable[[Any], Any]] = {}
 """Activations of users by name."""
+
+
+def activation(equation: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make an activation of a function of one number: its name is then one that layers take.
+
+    In a file the name stands for it: a process that loads it must have made it, or be handed it in.
+
+    Raises
+    ------
+    EquationError
+        A function that branches on values or uses what cannot be derived; a name that another activation has.
+
+    Examples
+    --------
+    >>> @activation
+    ... def swish(x):
+    ...     return x * sigmoid(x)  # doctest: +SKIP
+    """
+    name = getattr(equation, "__name__", "")
+    if not callable(equation) or not name.isidentifier():
+        raise EquationError(f"@activation is given {equation!r}; expected a function that has a name")
+    (value,) = trace(equation, [leaf("x")], 1, "the activation of its argument")
+    slopes([value], {value: leaf("gradient")}, [])
+    known = OWN.get(name)
+    if name in ACTIVATIONS or name in OF_INPUT or name == "softmax" or (known and not _is_same(known, equation)):
+        raise EquationError(f"there is another activation {name}; expected a name of its own")
+    OWN[name] = equation
+    return equation
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two functions say the same: one that a notebook's cell has made again."""
+    a, b = one.__code__, other.__code__
+    return (a.co_code, a.co_consts, a.co_names) == (b.co_code, b.co_consts, b.co_names)
 
 
 def named(name: str, x: Expression) -> Expression:

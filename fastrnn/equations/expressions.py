@@ -230,7 +230,7 @@ def where(condition: Any, this: Any, that: Any) -> Expression:
     return _node("select", *condition.arguments, this, that)
 
 
-def trace(equation: Callable[..., Any], arguments: Iterable[Any], results: int) -> tuple[Expression, ...]:
+def trace(equation: Callable[..., Any], arguments: Iterable[Any], results: int, what: str) -> tuple[Expression, ...]:
     """Call a function on symbols and return the expressions of its results.
 
     Raises
@@ -255,7 +255,7 @@ def trace(equation: Callable[..., Any], arguments: Iterable[Any], results: int) 
             f"fastrnn.equations"
         ) from None
     if len(made) != results:
-        raise EquationError(f"{name} returns {len(made)} values; expected {results}, the new states in their order")
+        raise EquationError(f"{name} returns {len(made)} values; expected {results}, {what}")
     if any([node.operation == "less" for value in made for node in all_of([value])]):
         raise EquationError(f"{name}: a comparison is used as a number; expected where(a < b, this, that)")
     return made

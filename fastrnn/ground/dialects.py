@@ -26,7 +26,7 @@ _WORDS = {
         'its name: fastrnn.Dense(1, activation="sigmoid")': "activations Activation Softmax ReLU Tanh Sigmoid",
         "fastrnn.Sequential": "models Model Module Functional",
         "fastrnn.Sequential, with all layers at once": "add",
-        "fastrnn.SimpleRNN, fastrnn.GRU or fastrnn.LSTM": "RNN Elman Recurrent",
+        "fastrnn.SimpleRNN, fastrnn.GRU or fastrnn.LSTM": "RNN Elman",
         "fastrnn.GRU, LSTM or SimpleRNN, of which model.stream() takes a step at a time": "GRUCell LSTMCell RNNCell "
         "SimpleRNNCell",
         "fastrnn.Dense, which takes sequences too": "Linear TimeDistributed",
@@ -43,7 +43,7 @@ _WORDS = {
         "LearningRateScheduler TensorBoard LambdaCallback TerminateOnNaN BackupAndRestore lr_scheduler",
         "threads=... of Trainer and predict": "set_num_threads get_num_threads",
         "model.predict(x), which computes no gradients": "no_grad inference_mode",
-        "fastrnn.forecast.forecaster.Forecaster": "Forecaster",
+        "fastrnn.forecast.Forecaster": "Forecaster",
         "fastrnn.text.TextModel": "TextModel",
         "model.stream()": "Stream",
     },

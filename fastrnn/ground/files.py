@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.ground.checks import brief
+from fastrnn.ground.handed import decoded, encoded
 
 try:
     import fcntl
@@ -239,7 +240,9 @@ def write_tensors(path: FilePath, tensors: Mapping[str, Array], header: msgspec.
 
     save_path("path", path)
     plain = {name: _savable(name, array) for name, array in tensors.items()}
-    envelope = _Envelope(FORMAT_VERSION, _kind(type(header)), _NO_DIGEST, msgspec.Raw(msgspec.json.encode(header)))
+    envelope = _Envelope(
+        FORMAT_VERSION, _kind(type(header)), _NO_DIGEST, msgspec.Raw(msgspec.json.encode(header, enc_hook=encoded))
+    )
     data = save(plain, {"fastrnn": msgspec.json.encode(envelope).decode()})
     length = int.from_bytes(data[:8], "little")
     if length > MAX_HEADER:
@@ -292,7 +295,7 @@ def read_tensors(path: FilePath, *header_types: type[Header], cure: str = "") ->
         raise FileFormatError(path, "damaged or cut off: the contents differ from their SHA-256", "the file as written")
     # A digest proves that nothing changed by accident, not who wrote it: what follows still trusts nothing.
     try:
-        header = msgspec.json.decode(envelope.header, type=kinds[envelope.kind])
+        header = msgspec.json.decode(envelope.header, type=kinds[envelope.kind], dec_hook=decoded)
         tensors = load(data)
     except (msgspec.DecodeError, SafetensorError, *_HOSTILE) as error:
         raise FileFormatError(path, f"a header or arrays that do not fit ({error})", expected) from error

@@ -16,6 +16,7 @@ from fastrnn.layers.cells.elman import SimpleRNN
 from fastrnn.layers.cells.gru import GRU
 from fastrnn.layers.cells.lstm import LSTM
 from fastrnn.layers.ids import Embedding, IdLayer, OneHot
+from fastrnn.layers.own import Recurrent
 from fastrnn.layers.recurrent import Stateful, Unidirectional
 from fastrnn.layers.stack import AnyLayer, layer_names, layer_widths, parameter_shapes
 from fastrnn.layers.stateless import Dense, Dropout
@@ -40,6 +41,7 @@ __all__ = [
     "IdLayer",
     "Layer",
     "OneHot",
+    "Recurrent",
     "SimpleRNN",
     "Stateful",
     "Unidirectional",

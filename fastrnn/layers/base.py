@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastrnn import initializers
 from fastrnn.equations import activations as equations
+from fastrnn.equations.cells import OWN
 from fastrnn.ground.checks import brief
 from fastrnn.ground.unknown import StructMeta, choice, explained
 from fastrnn.initializers import AnyInitializer, Shape
@@ -142,8 +143,11 @@ class Weighted(Layer, frozen=True, kw_only=True):
     def _check_activation(self, field: str) -> None:
         if getattr(self, field) is None:
             msgspec.structs.force_setattr(self, field, "linear")
-        elif getattr(self, field) not in self.activations:
-            raise self._error(field, f"{choice(getattr(self, field), self.activations)} (None is linear)")
+        given: Any = getattr(self, field)
+        if callable(given) and given in OWN.values():
+            msgspec.structs.force_setattr(self, field, given.__name__)
+        elif getattr(self, field) not in (*self.activations, *OWN):
+            raise self._error(field, f"{choice(given, self.activations)} (None is linear)")
 
     def _draw(self, shapes: dict[str, Shape], rng: np.random.Generator, size: int) -> dict[str, NDArray[np.float64]]:
         """Draw weights by the fields that `_initializer_of` names; ``size`` as in `Initializer.draw`."""

@@ -10,12 +10,13 @@ from fastrnn.ground.unknown import choice
 from fastrnn.initializers import Shape
 from fastrnn.layers.base import Cell
 from fastrnn.layers.cells import CELLS
+from fastrnn.layers.own import Recurrent
 from fastrnn.layers.recurrent import Stateful, Unidirectional
 
 if TYPE_CHECKING:
     AnyCell = Unidirectional
 else:
-    AnyCell = Union[tuple(CELLS.values())]  # noqa: UP007
+    AnyCell = Union[(*CELLS.values(), Recurrent)]
 """A layer of one direction, as model files know it."""
 MERGE_MODES = ("concat", "sum", "mul", "ave")
 

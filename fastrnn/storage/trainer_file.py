@@ -6,6 +6,7 @@ The arrays of the model, of the optimizer and of the history have names of their
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ import numpy as np
 
 from fastrnn.engine.plan import Progress
 from fastrnn.ground.files import Array, FileFormatError, FilePath, check_tensors, read_tensors, write_tensors
+from fastrnn.ground.handed import handed_in
 from fastrnn.ground.memory import zeros
 from fastrnn.ground.unknown import explained
 from fastrnn.layers import parameter_shapes
@@ -163,19 +165,25 @@ def read_history(path: FilePath) -> dict[str, list[float]]:
 
 
 @explained
-def load(path: FilePath) -> Sequential:
+def load(path: FilePath, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """Load a model, or the model of a checkpoint.
+
+    Parameters
+    ----------
+    path : file that `Sequential.save` or `Trainer.save_checkpoint` wrote
+    custom_objects : cells, activations and losses of one's own by their names, which is all that a file says of them
 
     Raises
     ------
     FileFormatError
         The file is damaged, cut off, of another program or kind, or does not describe its own arrays.
     TypeError
-        ``path`` is no path.
+        ``path`` is no path, or ``custom_objects`` no dict.
     OSError
         No such file, a folder, no permission.
     """
-    tensors, header = read_tensors(path, ModelHeader, CheckpointHeader)
+    with handed_in(custom_objects):
+        tensors, header = read_tensors(path, ModelHeader, CheckpointHeader)
     if isinstance(header, CheckpointHeader):
         return build_model(path, header.model, _part(tensors, "model"))
     assert isinstance(header, ModelHeader)

@@ -24,6 +24,7 @@ from fastrnn.engine.threads import choose_threads
 from fastrnn.ground import checks, notices
 from fastrnn.ground.attributes import FixedList, Guarded, Setting
 from fastrnn.ground.files import FileFormatError
+from fastrnn.ground.handed import handed_in
 from fastrnn.ground.locks import new_lock
 from fastrnn.ground.unknown import explained
 from fastrnn.model.sequential import ROWS, Sequential
@@ -341,11 +342,12 @@ class Trainer(Guarded):
         )
 
     @classmethod
-    def resume(cls, path: str | os.PathLike[str]) -> Trainer:
+    def resume(cls, path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> Trainer:
         """Return the trainer that `save_checkpoint` wrote, with its model.
 
         It goes on bit for bit: fitting 10 epochs is fitting 5, saving, resuming and fitting 5. What `fit` was given is
-        not in the file; the epochs that are done are ``len(trainer.history.epoch)``.
+        not in the file; the epochs that are done are ``len(trainer.history.epoch)``. ``custom_objects`` as in
+        `fastrnn.load`.
 
         Raises
         ------
@@ -358,7 +360,8 @@ class Trainer(Guarded):
         """
         from fastrnn.storage.trainer_file import read_checkpoint
 
-        saved = read_checkpoint(path)
+        with handed_in(custom_objects):
+            saved = read_checkpoint(path)
         try:
             trainer = cls(saved.model, **saved.settings)
         except (TypeError, ValueError) as error:

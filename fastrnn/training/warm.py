@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from fastrnn.ground.unknown import explained
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
+from fastrnn.layers import CELLS, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
 from fastrnn.model.sequential import Sequential
 from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
 from fastrnn.training.trainer import Trainer
@@ -17,6 +17,8 @@ from fastrnn.training.trainer import Trainer
 def warmup(dtype: str = "float32") -> float:
     """Compile, or load from the cache, what training and prediction need; returns the seconds that took.
 
+    Of every cell that is the code for the activations that it has unless told.
+
     Raises
     ------
     ValueError
@@ -24,10 +26,10 @@ def warmup(dtype: str = "float32") -> float:
     """
     start = time.perf_counter()
     ids, y = np.zeros((2, 3), np.int64), np.zeros((2, 1))
-    for kind in (SimpleRNN, LSTM, GRU):
+    for kind in CELLS.values():
         stack = [
             Embedding(2, 2),
-            kind(2, return_sequences=True, recurrent_dropout=0.5),
+            kind(2, return_sequences=True, dropout=0.5),
             Dropout(0.5),
             kind(2, return_sequences=True, go_backwards=True),
             Bidirectional(kind(2)),

@@ -27,12 +27,18 @@ def make_trainer(**settings: Any) -> tuple[fr.Trainer, Batch]:
     return fr.Trainer(batch.model, **settings), batch
 
 
+@fr.cell("z")
+def own(z: Any, h: Any) -> Any:
+    return z + h
+
+
 def make_all() -> dict[type, Any]:
     """Return an object of every public class that has attributes, by its class."""
     trainer, batch = make_trainer()
     layers = (
-        [kind(3) for kind in (fr.SimpleRNN, fr.LSTM, fr.GRU, fr.Dense, fr.OneHot)]
+        [kind(3) for kind in (*fr.layers.CELLS.values(), fr.Dense, fr.OneHot)]
         + [fr.Embedding(3, 2), fr.Dropout(0.5), fr.Bidirectional(fr.GRU(2))]
+        + [fr.Recurrent(own, 3)]
     )  # fmt: skip
     draws = [kind() for kind in (initializers.Zeros, initializers.Orthogonal, initializers.GlorotUniform)]
     objects = [

@@ -50,8 +50,8 @@ CALLS: dict[str, tuple[Callable[[Given], Any], type[Exception], list[str]]] = {
     "fit(loss)": (lambda g: g.fit(loss="mse"), T, ["Trainer.fit() got", "'loss'; expected loss=... of Trainer"]),
     "fit, nothing alike": (lambda g: g.fit(zzz=1), T, ["'zzz'; expected one of x, y, epochs, batch_size, "]),
     "predict(verbose)": (lambda g: g.model.predict(g.x, verbose=0), T, ["predict() got", "nothing is printed"]),
-    "resume": (lambda g: fr.Trainer.resume(file="a"), T, ["Trainer.resume() got", "'file'; expected path"]),
-    "load": (lambda g: fr.load("a", compile=False), T, ["load() got", "'compile'; expected path"]),
+    "resume": (lambda g: fr.Trainer.resume(file="a"), T, ["Trainer.resume() got", "'file'; expected one of path"]),
+    "load": (lambda g: fr.load("a", compile=False), T, ["load() got", "'compile'; expected one of path"]),
     "warmup": (lambda g: fr.warmup(dtyp=1), T, ["'dtyp'; expected perhaps dtype"]),
     "EarlyStopping": (lambda g: fr.EarlyStopping(verbose=1), T, ["EarlyStopping() got", "nothing is printed"]),
     "ModelCheckpoint": (lambda g: fr.ModelCheckpoint(filepath="a"), T, ["'filepath'; expected path"]),
@@ -161,7 +161,7 @@ def test_a_value_of_others_is_told_only_where_its_like_is_known() -> None:
     [
         (fr.Adam, "(learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-08)"),
         (fr.Dropout, "(rate: float, *, name: str | None = None)"),
-        (fr.load, "(path: 'FilePath') -> 'Sequential'"),
+        (fr.load, "(path: 'FilePath', custom_objects: 'Mapping[str, Any] | None' = None) -> 'Sequential'"),
         (fr.Sequential.count_params, "(self) -> 'int'"),
     ],
 )

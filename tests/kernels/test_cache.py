@@ -144,8 +144,8 @@ import fastrnn as fr
 
 with event.install_recorder("numba:run_pass") as passes:
     x, y = np.ones((9, 5, 3)), np.ones((9, 5, 2))
-    relu, sigmoid = (fr.SimpleRNN(7, name, return_sequences=True) for name in ("relu", "sigmoid"))
-    model = fr.Sequential([relu, sigmoid, fr.Dense(2)])
+    cells = [fr.SimpleRNN(7, return_sequences=True), fr.GRU(3, return_sequences=True, recurrent_dropout=0.1)]
+    model = fr.Sequential([*cells, fr.Dense(2)])
     optimizer = fr.SGD(0.1, momentum=0.9)
     trainer = fr.Trainer(model, "mae", optimizer, ["mse"], tbptt=(2, 3), tbptt_update="chunk", threads=2)
     trainer.fit(x, y, epochs=2, batch_size=4, validation_split=0.3, lengths=np.arange(9) % 6, verbose=0)

@@ -58,8 +58,9 @@ def _cell_state(name: str, entry: Any, sizes: tuple[int, ...], samples: int, dty
         return [weights(name, entry, (samples, sizes[0]), dtype, ": one row a sequence")]
     if not isinstance(entry, list | tuple) or len(entry) != len(sizes):
         given = f"{len(entry)} arrays" if isinstance(entry, list | tuple) else type(entry).__name__
-        raise ValueError(f"{name} is {given}; expected the pair (h, c) of an LSTM, each ({samples}, {sizes[0]})")
+        whole = "the pair (h, c) of an LSTM" if len(sizes) == 2 else f"the {len(sizes)} states of the cell"
+        raise ValueError(f"{name} is {given}; expected {whole}, each ({samples}, {sizes[0]})")
     return [
-        weights(f"{name}[{i}]", part, (samples, size), dtype, f": {letter}, one row a sequence")
-        for i, (part, size, letter) in enumerate(zip(entry, sizes, "hc", strict=True))
+        weights(f"{name}[{i}]", part, (samples, size), dtype, f": {'hc'[i : i + 1] or 'a state'}, one row a sequence")
+        for i, (part, size) in enumerate(zip(entry, sizes, strict=True))
     ]
