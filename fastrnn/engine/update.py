@@ -17,17 +17,13 @@ from fastrnn.ground.memory import address, empty, zeros
 from fastrnn.kernels.training import optimizers
 from fastrnn.kernels.training.used_rows import USED_ROWS, used_rows_begin
 from fastrnn.layers import Embedding, OneHot
-from fastrnn.optimizers import SGD, Adagrad, Adam, Optimizer, RMSProp
+from fastrnn.optimizers import Optimizer
 
 Array = NDArray[Any]
 
 
-_RULES = {
-    SGD: optimizers.sgd_update,
-    Adam: optimizers.adam_update,
-    RMSProp: optimizers.rmsprop_update,
-    Adagrad: optimizers.adagrad_update,
-}
+STATES = ("first_state", "second_state", "third_state")
+"""The record's fields for what the optimizer keeps, in the order of its states."""
 
 
 class Part(NamedTuple):
@@ -118,7 +114,7 @@ class Update:
         for spec in specs if training.clip_norm is not None else []:
             program.add("change", optimizers.gradient_norms, spec, meet=spec is specs[-1])
         for spec in specs:
-            program.add("change", _RULES[type(optimizer)], spec, meet=spec is specs[-1])
+            program.add("change", getattr(optimizers, f"{optimizer.kind}_update"), spec, meet=spec is specs[-1])
         self._specs = specs
 
     def tune(self, training: Training) -> None:
@@ -135,9 +131,7 @@ class Update:
     def _fields(self, part: Part, fields: dict[str, Any]) -> dict[str, Any]:
         """Return the fields of a record for one part: those of all parameters, moved to where it begins."""
         moved = fields | {
-            name: fields[name][part.start :]
-            for name in ("parameters", "gradients", "first_state", "second_state")
-            if name in fields
+            name: fields[name][part.start :] for name in ("parameters", "gradients", *STATES) if name in fields
         }
         if not part.columns:
             return moved | {"count": part.size}
@@ -151,7 +145,7 @@ class Update:
         }  # fmt: skip
         fields |= self._numbers(self._training)
         self.state = [program.zeros(flat.size) for _ in optimizer.states]
-        return fields | dict(zip(("first_state", "second_state"), self.state, strict=False))
+        return fields | dict(zip(STATES, self.state, strict=False))
 
     def _numbers(self, training: Training) -> dict[str, Any]:
         """Return the numbers of the rule and of clipping."""

@@ -1,5 +1,8 @@
 """Update rules, by PyTorch's formulas. The slots (velocity, m, ...) start at zero; ``step`` counts updates from 1."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,11 +17,13 @@ def sgd_update(
     momentum: float,
     nesterov: bool,
     weight_decay: float,
+    dampening: float = 0.0,
+    step: int = 1,
 ) -> tuple[Array, Array]:
     """Stochastic gradient descent with momentum; all arrays have the parameter's shape.
 
     - g = gradient + weight_decay p
-    - v = momentum v + g
+    - v = momentum v + (1 - dampening) g, the first time v = g
     - p = p - learning_rate v, or with Nesterov's momentum p - learning_rate (g + momentum v)
 
     Returns
@@ -31,7 +36,7 @@ def sgd_update(
     """
     p, gradient, v = float64(parameter, gradient, velocity)
     g = gradient + weight_decay * p
-    v = momentum * v + g
+    v = momentum * v + (g if step == 1 else (1.0 - dampening) * g)
     direction = g + momentum * v if nesterov else v
     return p - learning_rate * direction, v
 
@@ -41,32 +46,38 @@ def adam_update(
     gradient: ArrayLike,
     m: ArrayLike,
     v: ArrayLike,
+    largest: ArrayLike,
     step: int,
     learning_rate: float,
     beta_1: float,
     beta_2: float,
     epsilon: float,
-) -> tuple[Array, Array, Array]:
+    weight_decay: float = 0.0,
+    amsgrad: bool = False,
+) -> tuple[Array, ...]:
     """Adam; all arrays have the parameter's shape.
 
+    - g = gradient + weight_decay p
     - m = beta_1 m + (1 - beta_1) g,   m̂ = m / (1 - beta_1^step)
     - v = beta_2 v + (1 - beta_2) g²,  v̂ = v / (1 - beta_2^step)
-    - p = p - learning_rate m̂ / (sqrt(v̂) + epsilon)
+    - p = p - learning_rate m̂ / (sqrt(v̂) + epsilon), with amsgrad of the largest v so far
 
     Returns
     -------
-    parameter, m, v
+    parameter, m, v, the largest v
 
     References
     ----------
     Kingma, Ba (2015), Adam: a method for stochastic optimization, Algorithm 1.
     """
-    p, g, m, v = float64(parameter, gradient, m, v)
+    p, g, m, v, largest = float64(parameter, gradient, m, v, largest)
+    g = g + weight_decay * p
     m = beta_1 * m + (1.0 - beta_1) * g
     v = beta_2 * v + (1.0 - beta_2) * g**2
     m_hat = m / (1.0 - beta_1**step)
-    v_hat = v / (1.0 - beta_2**step)
-    return p - learning_rate * m_hat / (np.sqrt(v_hat) + epsilon), m, v
+    largest = np.maximum(largest, v)
+    v_hat = (largest if amsgrad else v) / (1.0 - beta_2**step)
+    return p - learning_rate * m_hat / (np.sqrt(v_hat) + epsilon), m, v, largest
 
 
 def rmsprop_update(
@@ -74,37 +85,51 @@ def rmsprop_update(
     gradient: ArrayLike,
     v: ArrayLike,
     velocity: ArrayLike,
+    mean: ArrayLike,
     learning_rate: float,
     rho: float,
     momentum: float,
     epsilon: float,
-) -> tuple[Array, Array, Array]:
+    weight_decay: float = 0.0,
+    centered: bool = False,
+) -> tuple[Array, ...]:
     """RMSProp with momentum; all arrays have the parameter's shape.
 
+    - g = gradient + weight_decay p
     - v = rho v + (1 - rho) g²
+    - mean = rho mean + (1 - rho) g, and with centered v - mean² in place of v
     - velocity = momentum velocity + g / (sqrt(v) + epsilon)
     - p = p - learning_rate velocity
 
     Returns
     -------
-    parameter, v, velocity
+    parameter, v, velocity, mean
 
     References
     ----------
     Tieleman, Hinton (2012), Neural networks for machine learning, lecture 6e. The formula is that of PyTorch's
-    torch.optim.RMSprop, not centred.
+    torch.optim.RMSprop.
     """
-    p, g, v, velocity = float64(parameter, gradient, v, velocity)
+    p, g, v, velocity, mean = float64(parameter, gradient, v, velocity, mean)
+    g = g + weight_decay * p
     v = rho * v + (1.0 - rho) * g**2
-    velocity = momentum * velocity + g / (np.sqrt(v) + epsilon)
-    return p - learning_rate * velocity, v, velocity
+    mean = rho * mean + (1.0 - rho) * g
+    spread = np.maximum(v - mean**2, 0.0) if centered else v
+    velocity = momentum * velocity + g / (np.sqrt(spread) + epsilon)
+    return p - learning_rate * velocity, v, velocity, mean
 
 
 def adagrad_update(
-    parameter: ArrayLike, gradient: ArrayLike, total: ArrayLike, learning_rate: float, epsilon: float
+    parameter: ArrayLike,
+    gradient: ArrayLike,
+    total: ArrayLike,
+    learning_rate: float,
+    epsilon: float,
+    weight_decay: float = 0.0,
 ) -> tuple[Array, Array]:
     """Adagrad; all arrays have the parameter's shape.
 
+    - g = gradient + weight_decay p
     - total = total + g²
     - p = p - learning_rate g / (sqrt(total) + epsilon)
 
@@ -118,5 +143,23 @@ def adagrad_update(
     with diagonal matrices, epsilon outside the root as PyTorch's torch.optim.Adagrad has it.
     """
     p, g, total = float64(parameter, gradient, total)
+    g = g + weight_decay * p
     total = total + g**2
     return p - learning_rate * g / (np.sqrt(total) + epsilon), total
+
+
+class Rule(NamedTuple):
+    """An update rule: how many arrays of a parameter's shape it keeps, and whether it is told the step."""
+
+    update: Callable[..., tuple[Array, ...]]
+    slots: int
+    counts_steps: bool = False
+
+
+RULES = {
+    "sgd": Rule(sgd_update, 1, True),
+    "adam": Rule(adam_update, 3, True),
+    "rmsprop": Rule(rmsprop_update, 3),
+    "adagrad": Rule(adagrad_update, 1),
+}
+"""Every optimizer's rule."""

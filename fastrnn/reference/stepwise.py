@@ -134,7 +134,9 @@ def stepwise_backward(
                 continue
             old, share = tape[: step.states, n, t], shares[:, n, t]
             k, kept = old[0] * mask[n], tape[step.states :, n, t + 1]
-            new, _ = step.forward(x[n, t], old, k, weights, **settings)
+            new = tape[: step.states, n, t + 1]
+            if zone is not None:
+                new, _ = step.forward(x[n, t], old, k, weights, **settings)
             own, d_x[n, t], d_old, d_k = step.backward(
                 x[n, t], old, k, new, kept, e * (1.0 - share), weights, **settings
             )

@@ -1,14 +1,10 @@
 """One training step: gradients, clipping, update.
 
-An optimizer is described by a plain dict with the arguments of its update rule:
-
-- ``{"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}``
-- ``{"kind": "adam", "learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}``
-- ``{"kind": "rmsprop", "learning_rate": 0.01, "rho": 0.99, "momentum": 0.0, "epsilon": 1e-8}``
-- ``{"kind": "adagrad", "learning_rate": 0.01, "epsilon": 1e-10}``
+An optimizer is described by a plain dict with its kind and the arguments of its update rule, such as
+``{"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,17 +14,8 @@ from fastrnn.reference import clipping
 from fastrnn.reference.arrays import Array, Description, counted_steps, float64
 from fastrnn.reference.dropout import Dropout
 from fastrnn.reference.model import gradients, online_gradients
-from fastrnn.reference.optimizers import adagrad_update, adam_update, rmsprop_update, sgd_update
+from fastrnn.reference.optimizers import RULES
 from fastrnn.reference.tbptt import Truncation
-
-_RULES: dict[str, Callable[..., tuple[Array, ...]]] = {
-    "sgd": sgd_update,
-    "adam": adam_update,
-    "rmsprop": rmsprop_update,
-    "adagrad": adagrad_update,
-}
-SLOTS = {"sgd": 1, "adam": 2, "rmsprop": 2, "adagrad": 1}
-"""How many arrays of a parameter's shape each update rule keeps."""
 
 
 class Progress(NamedTuple):
@@ -42,7 +29,7 @@ class Progress(NamedTuple):
 def start_training(weights: Sequence[ArrayLike], optimizer: Description) -> Progress:
     """Return the progress before the first update: the weights, slots of zeros, step 0."""
     arrays = float64(*weights)
-    count = SLOTS[optimizer["kind"]]
+    count = RULES[optimizer["kind"]].slots
     return Progress(arrays, [tuple(np.zeros_like(weight) for _ in range(count)) for weight in arrays], 0)
 
 
@@ -60,13 +47,13 @@ def apply_update(
         d_weights = clipping.clip_norm(d_weights, clip_norm)
     settings = {name: value for name, value in optimizer.items() if name != "kind"}
     step = progress.step + 1
-    if optimizer["kind"] == "adam":
+    rule = RULES[optimizer["kind"]]
+    if rule.counts_steps:
         settings["step"] = step
-    rule = _RULES[optimizer["kind"]]
     weights = []
     slots: list[tuple[Array, ...]] = []
     for weight, d_weight, slot in zip(progress.weights, d_weights, progress.slots, strict=True):
-        weight_after, *slot_after = rule(weight, d_weight, *slot, **settings)
+        weight_after, *slot_after = rule.update(weight, d_weight, *slot, **settings)
         weights.append(weight_after)
         slots.append(tuple(slot_after))
     return Progress(weights, slots, step)

@@ -6,12 +6,13 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from fastrnn import optimizers
 from fastrnn.engine.columns import Columns
 from fastrnn.engine.program import Training
 from fastrnn.ground import checks
 from fastrnn.ground.attributes import FixedList
 from fastrnn.model.sequential import Sequential, check_recompute
-from fastrnn.optimizers import Adam, AnyOptimizer, Optimizer
+from fastrnn.optimizers import AnyOptimizer
 
 T = TypeVar("T")
 
@@ -75,15 +76,12 @@ def check_settings(
     ValueError, TypeError
         Unknown names, values outside their range, settings that do not go together or not with the model.
     """
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        given = checks.brief(optimizer)
-        raise TypeError(f"optimizer is {given}; expected SGD(...), Adam(...), RMSProp(...) or Adagrad(...)")
     if not isinstance(metrics, list | tuple):
         raise TypeError(f"metrics is {checks.brief(metrics)}; expected a list, such as ['mae']")
     Columns(model.layers, (loss, *metrics))
     settings = TrainerSettings(
         loss=loss,
-        optimizer=Adam() if optimizer is None else optimizer,  # type: ignore[arg-type]
+        optimizer=optimizers.get(optimizer),
         metrics=FixedList(metrics, "another list: trainer.metrics = [...]"),
         clip_value=checks.positive("clip_value", clip_value),
         clip_norm=checks.positive("clip_norm", clip_norm),

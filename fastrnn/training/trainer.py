@@ -57,7 +57,7 @@ class Trainer(Guarded):
         "sparse_categorical_crossentropy" (the same, of targets that are classes: whole numbers (N,) or (N, T)). A
         cross-entropy reads logits if the last activation is linear; else it must be sigmoid (binary) or softmax, and
         both are computed as one
-    optimizer : SGD, Adam, RMSProp or Adagrad; None is ``Adam(1e-3)``
+    optimizer : one of `fastrnn.optimizers`, or its short name, such as "adam"; None is ``Adam(1e-3)``
     metrics : names of further figures: any of the losses that takes the same targets; "accuracy": the share of places
         whose largest output is the target's class or, with binary_crossentropy or a single output, the share of outputs
         that are on their targets' side of 0.5 (logits: of 0)
@@ -120,7 +120,7 @@ class Trainer(Guarded):
         self,
         model: Sequential,
         loss: str = "mse",
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | str | None = None,
         metrics: Sequence[str] = (),
         clip_value: float | None = None,
         clip_norm: float | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from fastrnn.ground.unknown import explained
 from fastrnn.layers import CELLS, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
 from fastrnn.model.sequential import Sequential
-from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
+from fastrnn.optimizers import OPTIMIZERS
 from fastrnn.training.trainer import Trainer
 
 
@@ -36,7 +36,7 @@ def warmup(dtype: str = "float32") -> float:
             Dense(1),
         ]
         model = Sequential(stack, dtype=dtype)
-        for optimizer in (Adam(), SGD(), RMSProp(), Adagrad()):
+        for optimizer in OPTIMIZERS:
             Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(ids, y, epochs=1, verbose=0)
         model.predict(ids)
     x = np.zeros((2, 3, 1))

@@ -44,7 +44,7 @@ def make_all() -> dict[type, Any]:
     objects = [
         *(trainer, batch.model, batch.model.stream(), trainer.history),
         *(fr.EarlyStopping(), fr.ModelCheckpoint("a"), fr.ProgressBar(), fr.Callback()),
-        *(fr.SGD(), fr.Adam(), fr.RMSProp(), fr.Adagrad(), *layers, *draws),
+        *(*(make() for make in fr.optimizers.OPTIMIZERS.values()), *layers, *draws),
         *(initializers.Constant(1), initializers.Normal(1), initializers.Uniform(0, 1), initializers.TorchUniform()),
         *(Forecaster(), TextModel()),
     ]
@@ -208,7 +208,7 @@ def test_what_the_data_were_checked_with_waits_for_the_end_of_the_fit(name: str)
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
-        ("loss", "l2", ValueError), ("optimizer", "adam", TypeError), ("metrics", "mae", TypeError),
+        ("loss", "l2", ValueError), ("optimizer", "adm", ValueError), ("metrics", "mae", TypeError),
         ("metrics", ["accuracy", "bits"], ValueError), ("clip_value", 0, ValueError), ("clip_norm", -1.0, ValueError),
         ("tbptt", 0, ValueError), ("tbptt_update", "step", ValueError), ("threads", 0, ValueError),
         ("seed", -1, ValueError), ("recompute", "log", ValueError), ("history", {}, TypeError),

@@ -159,7 +159,7 @@ def test_a_value_of_others_is_told_only_where_its_like_is_known() -> None:
 @pytest.mark.parametrize(
     ("named", "signature"),
     [
-        (fr.Adam, "(learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-08)"),
+        (fr.Adagrad, "(learning_rate: float = 0.01, epsilon: float = 1e-10, weight_decay: float = 0.0)"),
         (fr.Dropout, "(rate: float, *, name: str | None = None)"),
         (fr.load, "(path: 'FilePath', custom_objects: 'Mapping[str, Any] | None' = None) -> 'Sequential'"),
         (fr.Sequential.count_params, "(self) -> 'int'"),

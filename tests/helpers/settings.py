@@ -8,20 +8,12 @@ from numpy.typing import NDArray
 import fastrnn as fr
 from fastrnn.engine.columns import METRICS, Columns
 from tests.helpers.cells import CELLS, FIRST, make_cell
+from tests.helpers.optimizers import OPTIMIZERS
 from tests.helpers.problems import ACTIVATIONS, MODES, Problem, describe, losses_of, make_targets
 
 Array = NDArray[Any]
 DEPTH = 3
 """The most recurrent layers of a stack."""
-OPTIMIZERS = (
-    fr.SGD(0.05),
-    fr.SGD(0.05, momentum=0.9, weight_decay=0.01),
-    fr.SGD(0.05, momentum=0.8, nesterov=True),
-    fr.Adam(0.01),
-    fr.RMSProp(0.01, epsilon=1e-4),
-    fr.RMSProp(0.01, rho=0.8, momentum=0.7, epsilon=1e-4),
-    fr.Adagrad(0.05, epsilon=1e-4),
-)
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33)
 """Every remainder of the lane counts, and whole vectors for threads that share out units."""
 OF_A_CELL: dict[str, tuple[Any, ...]] = {

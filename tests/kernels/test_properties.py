@@ -4,7 +4,6 @@ A sample: `tests.searches.properties` goes on.
 """
 
 import warnings
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -16,6 +15,7 @@ import fastrnn as fr
 from fastrnn.engine import program
 from fastrnn.reference import model as reference
 from fastrnn.reference.training import start_training, train_step
+from tests.helpers.optimizers import OPTIMIZERS, describe_optimizer
 from tests.helpers.problems import Problem, as_list, assert_close, describe, problems
 
 WINDOWS = st.sampled_from([1, 20, 60, program.WINDOW_ROWS])
@@ -56,22 +56,6 @@ def test_loss_and_gradients(dtype: str, data: st.DataObject) -> None:
         assert_close(fast["x"], slow.x, BOUNDS[dtype], scale)
     for a, b in zip(as_list(fast["initial_state"], len(slow.initial_state)), slow.initial_state, strict=True):
         assert_close(a, b, BOUNDS[dtype], scale)
-
-
-OPTIMIZERS = (
-    fr.SGD(0.05),
-    fr.SGD(0.05, momentum=0.9, weight_decay=0.01),
-    fr.SGD(0.05, momentum=0.8, nesterov=True),
-    fr.Adam(0.01),
-    fr.RMSProp(0.01, epsilon=1e-4),
-    fr.RMSProp(0.01, rho=0.8, momentum=0.7, epsilon=1e-4),
-    fr.Adagrad(0.05, epsilon=1e-4),
-)
-
-
-def describe_optimizer(optimizer: Any) -> dict[str, Any]:
-    fields = {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
-    return {"kind": optimizer.kind, **fields}
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -35,8 +35,8 @@ BETWEEN = ("loss", "metrics", "recompute")
 
 def slots(optimizer: Any) -> tuple[str, ...]:
     """Return the states that the reference's rule keeps, in its order."""
-    kept = {"sgd": ("velocity",), "adam": ("mean", "square"), "rmsprop": ("square", "velocity"), "adagrad": ("sum",)}
-    return kept[optimizer.kind]
+    kept = {"sgd": ("velocity",), "adam": ("mean", "square", "largest"), "rmsprop": ("square", "velocity", "mean")}
+    return kept.get(optimizer.kind, optimizer.states)
 
 
 class ByHand:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at, operation, record, share
+from fastrnn.kernels.machine.helper import helper, inlined, spliced
+from fastrnn.kernels.machine.operation import at, operation, share
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import add, fill
 from fastrnn.kernels.machine.vector import (
     doubles_at,
@@ -37,9 +38,39 @@ from fastrnn.kernels.machine.vector import (
 BLOCK = 4096
 
 UPDATE = record(
-    "count columns rows row_count most_rows parameters gradients first_state second_state norms all_norms norm_count "
-    "shards nesterov clips_value clips_norm",
-    "learning_rate momentum weight_decay beta_1 beta_2 rho epsilon clip_value clip_norm",
+    "update",
+    """
+    count               size     numbers of the part
+    columns             size?    of a part that is a matrix of which ids pick rows
+    rows                array?   int64 ids of the rows that the minibatch used
+    row_count           array?   (1) int64
+    most_rows           size?
+    parameters          array?   (count)
+    gradients           array    (shards, count)
+    first_state         array?   (count) what the optimizer keeps, in the order of its states
+    second_state        array?
+    third_state         array?
+    norms               array?   (pieces) float64 of the part's gradients
+    all_norms           array?   those of all parts
+    norm_count          size?
+    shards              size?
+    clips_value         flag?
+    clips_norm          flag?
+    clip_value          number?
+    clip_norm           number?
+    learning_rate       number?
+    nesterov            flag?
+    amsgrad             flag?
+    centered            flag?
+    momentum            number?
+    dampening           number?
+    momentum_decay      number?
+    weight_decay        number?
+    beta_1              number?
+    beta_2              number?
+    rho                 number?
+    epsilon             number?
+    """,
 )
 
 _HUGE = 2.0**540
@@ -161,25 +192,90 @@ def _norm_factor(s):
     return 1.0 if factor > 1.0 else factor
 
 
-@operation(UPDATE)
-@njit
-def sgd_update(real, call, spec):
-    """``v = momentum v + g``; ``p -= learning_rate v`` (Nesterov: ``g + momentum v``); ``g`` has ``weight_decay p``."""
+# ---------------------------------------------------------------------------------------------- rules
+
+
+@spliced
+def _each(numbers, rule, real, call, spec):
+    """Apply a rule to this thread's pieces, vector by vector.
+
+    ``numbers(real, s, c)`` returns what is the same for all of them, ``rule(s, n, p, g, states, i)`` the new parameters
+    from the old ones and the clipped gradient; it keeps its states itself, at ``i``.
+    """
     s, c = fields(spec), fields(call)
-    parameters, gradients, velocity = at(s.parameters, real), at(s.gradients, real), at(s.first_state, real)
+    parameters, gradients = at(s.parameters, real), at(s.gradients, real)
+    states = at(s.first_state, real), at(s.second_state, real), at(s.third_state, real)
     limit = real_of(real, s.clip_value)
     factor = real_of(real, _norm_factor(s))
-    rate, momentum, decay = real_of(real, s.learning_rate), real_of(real, s.momentum), real_of(real, s.weight_decay)
+    n = numbers(real, s, c)
     for piece in range(*_own_pieces(s, c)):
         start, stop = _piece(s, piece)
         for i in range(start, stop, lanes(real)):
-            p = load(parameters, i)
-            g = fma(p, decay, _clipped(load(gradients, i), s.clips_value, limit) * factor)
-            if s.first_state != 0:
-                v = fma(load(velocity, i), momentum, g)
-                store(velocity, i, v)
-                g = fma(v, momentum, g) if s.nesterov != 0 else v
-            _write(parameters, i, p - g * rate, stop - i)
+            g = _clipped(load(gradients, i), s.clips_value, limit) * factor
+            _write(parameters, i, rule(s, n, load(parameters, i), g, states, i, stop - i), stop - i)
+
+
+@inlined
+def _decayed(s, g, p, decay):
+    """The gradient with ``weight_decay`` (L2)."""
+    return fma(p, decay, g) if s.weight_decay != 0.0 else g
+
+
+@helper
+def _sgd_numbers(real, s, c):
+    taken = 1.0 - s.dampening if c.step > 1 else 1.0  # the first velocity is the gradient itself
+    return (
+        real_of(real, s.learning_rate),
+        real_of(real, s.momentum),
+        real_of(real, s.weight_decay),
+        real_of(real, taken),
+    )
+
+
+@inlined
+def _sgd(s, n, p, g, states, i, left):
+    rate, momentum, decay, taken = n
+    g = fma(p, decay, g)
+    if s.first_state != 0:
+        v = fma(load(states[0], i), momentum, g * taken if s.dampening != 0.0 else g)
+        store(states[0], i, v)
+        g = fma(v, momentum, g) if s.nesterov != 0 else v
+    return p - g * rate
+
+
+@operation(UPDATE)
+@njit
+def sgd_update(real, call, spec):
+    """``v = momentum v + (1 - dampening) g``; ``p -= learning_rate v`` (Nesterov: ``g + momentum v``)."""
+    _each(_sgd_numbers, _sgd, real, call, spec)
+
+
+@helper
+def _adam_numbers(real, s, c):
+    rate = s.learning_rate / (1.0 - s.beta_1**c.step)
+    scale = 1.0 / (1.0 - s.beta_2**c.step) ** 0.5
+    return (
+        real_of(real, rate), real_of(real, scale), real_of(real, s.beta_1), real_of(real, 1.0 - s.beta_1),
+        real_of(real, s.beta_2), real_of(real, 1.0 - s.beta_2), real_of(real, s.epsilon), real_of(real, s.weight_decay),
+    )  # fmt: skip
+
+
+@inlined
+def _adam_move(s, n, g, states, i):
+    rate, scale, keep_1, add_1, keep_2, add_2, epsilon, _ = n
+    m = fma(load(states[0], i), keep_1, g * add_1)
+    v = fma(load(states[1], i), keep_2, g * g * add_2)
+    store(states[0], i, m)
+    store(states[1], i, v)
+    if s.amsgrad != 0:
+        v = maximum(load(states[2], i), v)
+        store(states[2], i, v)
+    return positive_quotient(m * rate, fma(square_root(v), scale, epsilon))
+
+
+@inlined
+def _adam(s, n, p, g, states, i, left):
+    return p - _adam_move(s, n, _decayed(s, g, p, n[7]), states, i)
 
 
 @operation(UPDATE)
@@ -189,27 +285,35 @@ def adam_update(real, call, spec):
 
     References
     ----------
-    Kingma and Ba, Adam: a method for stochastic optimization, ICLR 2015, algorithm 1.
+    Kingma and Ba, Adam: a method for stochastic optimization, ICLR 2015, algorithm 1. Reddi, Kale and Kumar, On the
+    convergence of Adam and beyond, ICLR 2018 (``amsgrad``: the largest v so far).
     """
-    s, c = fields(spec), fields(call)
-    parameters, gradients = at(s.parameters, real), at(s.gradients, real)
-    mean, square = at(s.first_state, real), at(s.second_state, real)
-    limit = real_of(real, s.clip_value)
-    factor = real_of(real, _norm_factor(s))
-    rate = real_of(real, s.learning_rate / (1.0 - s.beta_1**c.step))
-    scale = real_of(real, 1.0 / (1.0 - s.beta_2**c.step) ** 0.5)
-    keep_1, add_1 = real_of(real, s.beta_1), real_of(real, 1.0 - s.beta_1)
-    keep_2, add_2 = real_of(real, s.beta_2), real_of(real, 1.0 - s.beta_2)
-    epsilon = real_of(real, s.epsilon)
-    start, stop = share(s.count, BLOCK, c.thread, c.threads)
-    for i in range(start, stop, lanes(real)):
-        g = _clipped(load(gradients, i), s.clips_value, limit) * factor
-        m = fma(load(mean, i), keep_1, g * add_1)
-        v = fma(load(square, i), keep_2, g * g * add_2)
-        store(mean, i, m)
-        store(square, i, v)
-        move = positive_quotient(m * rate, fma(square_root(v), scale, epsilon))
-        store(parameters, i, load(parameters, i) - move)
+    _each(_adam_numbers, _adam, real, call, spec)
+
+
+@helper
+def _rmsprop_numbers(real, s, c):
+    return (
+        real_of(real, s.learning_rate), real_of(real, s.momentum), real_of(real, s.epsilon), real_of(real, s.rho),
+        real_of(real, 1.0 - s.rho), real_of(real, s.weight_decay),
+    )  # fmt: skip
+
+
+@inlined
+def _rmsprop(s, n, p, g, states, i, left):
+    rate, momentum, epsilon, keep, add_new, decay = n
+    g = _decayed(s, g, p, decay)
+    v = fma(load(states[0], i), keep, g * g * add_new)
+    store(states[0], i, v)
+    if s.centered != 0:
+        mean = fma(load(states[2], i), keep, g * add_new)
+        store(states[2], i, mean)
+        v = maximum(v - mean * mean, 0.0)
+    move = positive_quotient(g, square_root(v) + epsilon)
+    if s.momentum != 0.0:
+        move = fma(load(states[1], i), momentum, move)
+        store(states[1], i, move)
+    return p - move * rate
 
 
 @operation(UPDATE)
@@ -219,25 +323,24 @@ def rmsprop_update(real, call, spec):
 
     References
     ----------
-    Tieleman and Hinton, Neural networks for machine learning, 2012, lecture 6e.
+    Tieleman and Hinton, Neural networks for machine learning, 2012, lecture 6e. Graves, Generating sequences with
+    recurrent neural networks, 2013, equation 38 (``centered``: the variance in place of v).
     """
-    s, c = fields(spec), fields(call)
-    parameters, gradients = at(s.parameters, real), at(s.gradients, real)
-    square, velocity = at(s.first_state, real), at(s.second_state, real)
-    limit = real_of(real, s.clip_value)
-    factor = real_of(real, _norm_factor(s))
-    rate, momentum, epsilon = real_of(real, s.learning_rate), real_of(real, s.momentum), real_of(real, s.epsilon)
-    keep, add_new = real_of(real, s.rho), real_of(real, 1.0 - s.rho)
-    start, stop = share(s.count, BLOCK, c.thread, c.threads)
-    for i in range(start, stop, lanes(real)):
-        g = _clipped(load(gradients, i), s.clips_value, limit) * factor
-        v = fma(load(square, i), keep, g * g * add_new)
-        store(square, i, v)
-        move = positive_quotient(g, square_root(v) + epsilon)
-        if s.second_state != 0:
-            move = fma(load(velocity, i), momentum, move)
-            store(velocity, i, move)
-        store(parameters, i, load(parameters, i) - move * rate)
+    _each(_rmsprop_numbers, _rmsprop, real, call, spec)
+
+
+@helper
+def _adagrad_numbers(real, s, c):
+    return real_of(real, s.learning_rate), real_of(real, s.epsilon), real_of(real, s.weight_decay)
+
+
+@inlined
+def _adagrad(s, n, p, g, states, i, left):
+    rate, epsilon, decay = n
+    g = _decayed(s, g, p, decay)
+    a = fma(g, g, load(states[0], i))
+    _write(states[0], i, a, left)
+    return p - positive_quotient(g * rate, square_root(a) + epsilon)
 
 
 @operation(UPDATE)
@@ -249,16 +352,4 @@ def adagrad_update(real, call, spec):
     ----------
     Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, JMLR 2011.
     """
-    s, c = fields(spec), fields(call)
-    parameters, gradients, total = at(s.parameters, real), at(s.gradients, real), at(s.first_state, real)
-    limit = real_of(real, s.clip_value)
-    factor = real_of(real, _norm_factor(s))
-    rate, epsilon = real_of(real, s.learning_rate), real_of(real, s.epsilon)
-    for piece in range(*_own_pieces(s, c)):
-        start, stop = _piece(s, piece)
-        for i in range(start, stop, lanes(real)):
-            g = _clipped(load(gradients, i), s.clips_value, limit) * factor
-            a = fma(g, g, load(total, i))
-            _write(total, i, a, stop - i)
-            move = positive_quotient(g * rate, square_root(a) + epsilon)
-            _write(parameters, i, load(parameters, i) - move, stop - i)
+    _each(_adagrad_numbers, _adagrad, real, call, spec)
