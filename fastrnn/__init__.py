@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from fastrnn.model.gradient_check import check_gradients
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
+    from fastrnn.optimizers.adamw import AdamW
     from fastrnn.storage.trainer_file import load
     from fastrnn.training.history import History
     from fastrnn.training.trainer import Trainer
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "optimizers.adamw": ("AdamW",),
     "equations": ("activation", "cell"),
     "layers.own": ("Recurrent",),
     "model.gradient_check": ("check_gradients",),
@@ -63,6 +65,7 @@ __all__ = [
     "SGD",
     "Adagrad",
     "Adam",
+    "AdamW",
     "Bidirectional",
     "Callback",
     "Dense",

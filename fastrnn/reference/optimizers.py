@@ -148,6 +148,25 @@ def adagrad_update(
     return p - learning_rate * g / (np.sqrt(total) + epsilon), total
 
 
+def adamw_update(
+    parameter: ArrayLike,
+    gradient: ArrayLike,
+    *rest: ArrayLike,
+    learning_rate: float,
+    weight_decay: float,
+    **settings: float,
+) -> tuple[Array, ...]:
+    """AdamW: p = (1 - learning_rate weight_decay) p, then as `adam_update` without weight decay.
+
+    References
+    ----------
+    Loshchilov, Hutter (2019), Decoupled weight decay regularization, Algorithm 2.
+    """
+    (p,) = float64(parameter)
+    decayed = (1.0 - learning_rate * weight_decay) * p
+    return adam_update(decayed, gradient, *rest, learning_rate=learning_rate, **settings)
+
+
 class Rule(NamedTuple):
     """An update rule: how many arrays of a parameter's shape it keeps, and whether it is told the step."""
 
@@ -161,5 +180,6 @@ RULES = {
     "adam": Rule(adam_update, 3, True),
     "rmsprop": Rule(rmsprop_update, 3),
     "adagrad": Rule(adagrad_update, 1),
+    "adamw": Rule(adamw_update, 3, True),
 }
 """Every optimizer's rule."""

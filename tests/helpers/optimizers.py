@@ -34,6 +34,12 @@ TABLE: list[tuple[fr.optimizers.Optimizer, str, dict[str, Any]]] = [
     ),
     (fr.Adagrad(0.05, epsilon=1e-4), "Adagrad", {"lr": 0.05, "eps": 1e-4}),
     (fr.Adagrad(0.05, epsilon=1e-4, weight_decay=0.1), "Adagrad", {"lr": 0.05, "eps": 1e-4, "weight_decay": 0.1}),
+    (fr.AdamW(0.01), "AdamW", {"lr": 0.01}),
+    (
+        fr.AdamW(0.01, 0.8, 0.95, 1e-3, weight_decay=0.2, amsgrad=True),
+        "AdamW",
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.2, "amsgrad": True},
+    ),
 ]
 OPTIMIZERS = tuple(optimizer for optimizer, _, _ in TABLE)
 

@@ -353,3 +353,26 @@ def adagrad_update(real, call, spec):
     Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, JMLR 2011.
     """
     _each(_adagrad_numbers, _adagrad, real, call, spec)
+
+
+@helper
+def _adamw_numbers(real, s, c):
+    rate, scale, keep_1, add_1, keep_2, add_2, epsilon, _ = _adam_numbers(real, s, c)
+    return rate, scale, keep_1, add_1, keep_2, add_2, epsilon, real_of(real, 1.0 - s.learning_rate * s.weight_decay)
+
+
+@inlined
+def _adamw(s, n, p, g, states, i, left):
+    return p * n[7] - _adam_move(s, n, g, states, i)
+
+
+@operation(UPDATE)
+@njit
+def adamw_update(real, call, spec):
+    """As :data:`adam_update`, of parameters that first shrink by ``learning_rate weight_decay``.
+
+    References
+    ----------
+    Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019, algorithm 2.
+    """
+    _each(_adamw_numbers, _adamw, real, call, spec)
