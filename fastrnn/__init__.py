@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.optimizers.adamw import AdamW
+    from fastrnn.optimizers.nadam import NAdam
     from fastrnn.storage.trainer_file import load
     from fastrnn.training.history import History
     from fastrnn.training.trainer import Trainer
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "optimizers.nadam": ("NAdam",),
     "optimizers.adamw": ("AdamW",),
     "equations": ("activation", "cell"),
     "layers.own": ("Recurrent",),
@@ -77,6 +79,7 @@ __all__ = [
     "MinGRU",
     "MinLSTM",
     "ModelCheckpoint",
+    "NAdam",
     "OneHot",
     "PeepholeLSTM",
     "ProgressBar",

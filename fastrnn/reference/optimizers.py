@@ -167,6 +167,44 @@ def adamw_update(
     return adam_update(decayed, gradient, *rest, learning_rate=learning_rate, **settings)
 
 
+def nadam_update(
+    parameter: ArrayLike,
+    gradient: ArrayLike,
+    m: ArrayLike,
+    v: ArrayLike,
+    step: int,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    weight_decay: float,
+    momentum_decay: float,
+) -> tuple[Array, Array, Array]:
+    """NAdam; all arrays have the parameter's shape.
+
+    - g = gradient + weight_decay p
+    - mu_t = beta_1 (1 - 0.96^(t momentum_decay) / 2), and M_t the product of mu_1 ... mu_t
+    - m = beta_1 m + (1 - beta_1) g,  v = beta_2 v + (1 - beta_2) g²,  v̂ = v / (1 - beta_2^step)
+    - p = p - learning_rate ((1 - mu_t) g / (1 - M_t) + mu_{t+1} m / (1 - M_{t+1})) / (sqrt(v̂) + epsilon)
+
+    Returns
+    -------
+    parameter, m, v
+
+    References
+    ----------
+    Dozat (2016), Incorporating Nesterov momentum into Adam; as PyTorch's torch.optim.NAdam.
+    """
+    p, g, m, v = float64(parameter, gradient, m, v)
+    g = g + weight_decay * p
+    mu = beta_1 * (1.0 - 0.5 * 0.96 ** (np.arange(1, step + 2) * momentum_decay))
+    m = beta_1 * m + (1.0 - beta_1) * g
+    v = beta_2 * v + (1.0 - beta_2) * g**2
+    scale = np.sqrt(v / (1.0 - beta_2**step)) + epsilon
+    move = (1.0 - mu[-2]) * g / (1.0 - np.prod(mu[:-1])) + mu[-1] * m / (1.0 - np.prod(mu))
+    return p - learning_rate * move / scale, m, v
+
+
 class Rule(NamedTuple):
     """An update rule: how many arrays of a parameter's shape it keeps, and whether it is told the step."""
 
@@ -181,5 +219,6 @@ RULES = {
     "rmsprop": Rule(rmsprop_update, 3),
     "adagrad": Rule(adagrad_update, 1),
     "adamw": Rule(adamw_update, 3, True),
+    "nadam": Rule(nadam_update, 2, True),
 }
 """Every optimizer's rule."""

@@ -40,6 +40,12 @@ TABLE: list[tuple[fr.optimizers.Optimizer, str, dict[str, Any]]] = [
         "AdamW",
         {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.2, "amsgrad": True},
     ),
+    (fr.NAdam(0.01), "NAdam", {"lr": 0.01}),
+    (
+        fr.NAdam(0.01, 0.8, 0.95, 1e-3, weight_decay=0.1, momentum_decay=0.1),
+        "NAdam",
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1, "momentum_decay": 0.1},
+    ),
 ]
 OPTIMIZERS = tuple(optimizer for optimizer, _, _ in TABLE)
 

@@ -376,3 +376,46 @@ def adamw_update(real, call, spec):
     Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019, algorithm 2.
     """
     _each(_adamw_numbers, _adamw, real, call, spec)
+
+
+@helper
+def _momentum(s, step):
+    return s.beta_1 * (1.0 - 0.5 * 0.96 ** (step * s.momentum_decay))
+
+
+@helper
+def _nadam_numbers(real, s, c):
+    product, step = 1.0, 0
+    while step < c.step and product > 1e-20:  # below, 1 - product is 1
+        step += 1
+        product *= _momentum(s, step)
+    now, following = _momentum(s, c.step), _momentum(s, c.step + 1)
+    return (
+        real_of(real, s.learning_rate * (1.0 - now) / (1.0 - product)),
+        real_of(real, s.learning_rate * following / (1.0 - product * following)),
+        real_of(real, 1.0 / (1.0 - s.beta_2**c.step) ** 0.5), real_of(real, s.beta_1), real_of(real, 1.0 - s.beta_1),
+        real_of(real, s.beta_2), real_of(real, 1.0 - s.beta_2), real_of(real, s.epsilon), real_of(real, s.weight_decay),
+    )  # fmt: skip
+
+
+@inlined
+def _nadam(s, n, p, g, states, i, left):
+    of_gradient, of_mean, scale, keep_1, add_1, keep_2, add_2, epsilon, decay = n
+    g = _decayed(s, g, p, decay)
+    m = fma(load(states[0], i), keep_1, g * add_1)
+    v = fma(load(states[1], i), keep_2, g * g * add_2)
+    store(states[0], i, m)
+    store(states[1], i, v)
+    return p - positive_quotient(fma(m, of_mean, g * of_gradient), fma(square_root(v), scale, epsilon))
+
+
+@operation(UPDATE)
+@njit
+def nadam_update(real, call, spec):
+    """Adam with Nesterov's momentum.
+
+    References
+    ----------
+    Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016.
+    """
+    _each(_nadam_numbers, _nadam, real, call, spec)
