@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fastrnn.model.gradient_check import check_gradients
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
+    from fastrnn.optimizers.adadelta import Adadelta
     from fastrnn.optimizers.adamw import AdamW
     from fastrnn.optimizers.nadam import NAdam
     from fastrnn.storage.trainer_file import load
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "optimizers.adadelta": ("Adadelta",),
     "optimizers.nadam": ("NAdam",),
     "optimizers.adamw": ("AdamW",),
     "equations": ("activation", "cell"),
@@ -65,6 +67,7 @@ __all__ = [
     "LSTM",
     "MGU",
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",

@@ -205,6 +205,39 @@ def nadam_update(
     return p - learning_rate * move / scale, m, v
 
 
+def adadelta_update(
+    parameter: ArrayLike,
+    gradient: ArrayLike,
+    v: ArrayLike,
+    u: ArrayLike,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+    weight_decay: float,
+) -> tuple[Array, Array, Array]:
+    """Adadelta; all arrays have the parameter's shape.
+
+    - g = gradient + weight_decay p
+    - v = rho v + (1 - rho) g²
+    - d = sqrt(u + epsilon) / sqrt(v + epsilon) g
+    - u = rho u + (1 - rho) d²
+    - p = p - learning_rate d
+
+    Returns
+    -------
+    parameter, v, u
+
+    References
+    ----------
+    Zeiler (2012), ADADELTA: an adaptive learning rate method, Algorithm 1.
+    """
+    p, g, v, u = float64(parameter, gradient, v, u)
+    g = g + weight_decay * p
+    v = rho * v + (1.0 - rho) * g**2
+    d = np.sqrt(u + epsilon) / np.sqrt(v + epsilon) * g
+    return p - learning_rate * d, v, rho * u + (1.0 - rho) * d**2
+
+
 class Rule(NamedTuple):
     """An update rule: how many arrays of a parameter's shape it keeps, and whether it is told the step."""
 
@@ -220,5 +253,6 @@ RULES = {
     "adagrad": Rule(adagrad_update, 1),
     "adamw": Rule(adamw_update, 3, True),
     "nadam": Rule(nadam_update, 2, True),
+    "adadelta": Rule(adadelta_update, 2),
 }
 """Every optimizer's rule."""

@@ -46,6 +46,12 @@ TABLE: list[tuple[fr.optimizers.Optimizer, str, dict[str, Any]]] = [
         "NAdam",
         {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1, "momentum_decay": 0.1},
     ),
+    (fr.Adadelta(), "Adadelta", {}),
+    (
+        fr.Adadelta(0.5, 0.8, 1e-4, weight_decay=0.1),
+        "Adadelta",
+        {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1},
+    ),
 ]
 OPTIMIZERS = tuple(optimizer for optimizer, _, _ in TABLE)
 

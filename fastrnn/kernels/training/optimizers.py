@@ -419,3 +419,34 @@ def nadam_update(real, call, spec):
     Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016.
     """
     _each(_nadam_numbers, _nadam, real, call, spec)
+
+
+@helper
+def _adadelta_numbers(real, s, c):
+    return (
+        real_of(real, s.learning_rate), real_of(real, s.rho), real_of(real, 1.0 - s.rho), real_of(real, s.epsilon),
+        real_of(real, s.weight_decay),
+    )  # fmt: skip
+
+
+@inlined
+def _adadelta(s, n, p, g, states, i, left):
+    rate, keep, add_new, epsilon, decay = n
+    g = _decayed(s, g, p, decay)
+    v, u = fma(load(states[0], i), keep, g * g * add_new), load(states[1], i)
+    move = positive_quotient(square_root(u + epsilon) * g, square_root(v + epsilon))
+    store(states[0], i, v)
+    store(states[1], i, fma(u, keep, move * move * add_new))
+    return p - move * rate
+
+
+@operation(UPDATE)
+@njit
+def adadelta_update(real, call, spec):
+    """``d = sqrt(u + epsilon) / sqrt(v + epsilon) g``, with v, u the running means of ``g**2`` and ``d**2``.
+
+    References
+    ----------
+    Zeiler, ADADELTA: an adaptive learning rate method, 2012, algorithm 1.
+    """
+    _each(_adadelta_numbers, _adadelta, real, call, spec)
