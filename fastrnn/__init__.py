@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
     from fastrnn.optimizers.adadelta import Adadelta
+    from fastrnn.optimizers.adamax import Adamax
     from fastrnn.optimizers.adamw import AdamW
     from fastrnn.optimizers.nadam import NAdam
     from fastrnn.storage.trainer_file import load
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "optimizers.adamax": ("Adamax",),
     "optimizers.adadelta": ("Adadelta",),
     "optimizers.nadam": ("NAdam",),
     "optimizers.adamw": ("AdamW",),
@@ -71,6 +73,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "Bidirectional",
     "Callback",
     "Dense",

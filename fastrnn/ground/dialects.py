@@ -38,7 +38,7 @@ _WORDS = {
         'dtype="float32" or "float64" of Sequential': "float32 float64 set_floatx set_default_dtype",
         "a NumPy array": "tensor Tensor from_numpy convert_to_tensor",
         "arrays: fit(x, y, batch_size=32)": "DataLoader Dataset TensorDataset",
-        "one that there is, such as AdamW, SGD or RMSProp": "Nadam Adamax Lion LBFGS Ftrl",
+        "one that there is, such as AdamW, SGD or RMSProp": "Nadam Lion LBFGS Ftrl",
         "a callback of your own: a function f(epoch, figures), or a Callback": "ReduceLROnPlateau CSVLogger StepLR "
         "LearningRateScheduler TensorBoard LambdaCallback TerminateOnNaN BackupAndRestore lr_scheduler",
         "threads=... of Trainer and predict": "set_num_threads get_num_threads",

@@ -238,6 +238,39 @@ def adadelta_update(
     return p - learning_rate * d, v, rho * u + (1.0 - rho) * d**2
 
 
+def adamax_update(
+    parameter: ArrayLike,
+    gradient: ArrayLike,
+    m: ArrayLike,
+    u: ArrayLike,
+    step: int,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    weight_decay: float,
+) -> tuple[Array, Array, Array]:
+    """Adamax; all arrays have the parameter's shape.
+
+    - g = gradient + weight_decay p
+    - m = beta_1 m + (1 - beta_1) g,  u = max(beta_2 u, |g| + epsilon)
+    - p = p - learning_rate m / (1 - beta_1^step) / u
+
+    Returns
+    -------
+    parameter, m, u
+
+    References
+    ----------
+    Kingma, Ba (2015), Adam: a method for stochastic optimization, Algorithm 2; as PyTorch's torch.optim.Adamax.
+    """
+    p, g, m, u = float64(parameter, gradient, m, u)
+    g = g + weight_decay * p
+    m = beta_1 * m + (1.0 - beta_1) * g
+    u = np.maximum(beta_2 * u, np.abs(g) + epsilon)
+    return p - learning_rate * m / (1.0 - beta_1**step) / u, m, u
+
+
 class Rule(NamedTuple):
     """An update rule: how many arrays of a parameter's shape it keeps, and whether it is told the step."""
 
@@ -254,5 +287,6 @@ RULES = {
     "adamw": Rule(adamw_update, 3, True),
     "nadam": Rule(nadam_update, 2, True),
     "adadelta": Rule(adadelta_update, 2),
+    "adamax": Rule(adamax_update, 2, True),
 }
 """Every optimizer's rule."""

@@ -52,6 +52,12 @@ TABLE: list[tuple[fr.optimizers.Optimizer, str, dict[str, Any]]] = [
         "Adadelta",
         {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1},
     ),
+    (fr.Adamax(0.01), "Adamax", {"lr": 0.01}),
+    (
+        fr.Adamax(0.01, 0.8, 0.95, 1e-3, weight_decay=0.1),
+        "Adamax",
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1},
+    ),
 ]
 OPTIMIZERS = tuple(optimizer for optimizer, _, _ in TABLE)
 

@@ -450,3 +450,34 @@ def adadelta_update(real, call, spec):
     Zeiler, ADADELTA: an adaptive learning rate method, 2012, algorithm 1.
     """
     _each(_adadelta_numbers, _adadelta, real, call, spec)
+
+
+@helper
+def _adamax_numbers(real, s, c):
+    return (
+        real_of(real, s.learning_rate / (1.0 - s.beta_1**c.step)), real_of(real, s.beta_1),
+        real_of(real, 1.0 - s.beta_1), real_of(real, s.beta_2), real_of(real, s.epsilon), real_of(real, s.weight_decay),
+    )  # fmt: skip
+
+
+@inlined
+def _adamax(s, n, p, g, states, i, left):
+    rate, keep_1, add_1, keep_2, epsilon, decay = n
+    g = _decayed(s, g, p, decay)
+    m = fma(load(states[0], i), keep_1, g * add_1)
+    u = maximum(absolute(g) + epsilon, load(states[1], i) * keep_2)
+    store(states[0], i, m)
+    store(states[1], i, u)
+    return p - positive_quotient(m * rate, u)
+
+
+@operation(UPDATE)
+@njit
+def adamax_update(real, call, spec):
+    """``m`` the running mean of ``g``, ``u = max(beta_2 u, |g| + epsilon)``; ``p -= learning_rate m^ / u``.
+
+    References
+    ----------
+    Kingma and Ba, Adam: a method for stochastic optimization, ICLR 2015, algorithm 2.
+    """
+    _each(_adamax_numbers, _adamax, real, call, spec)
