@@ -9,7 +9,8 @@ class NAdam(Optimizer, frozen=True):
     """Adam with Nesterov's momentum, whose share grows from half of ``beta_1`` to the whole.
 
     ``mu_t = beta_1 (1 - 0.96**(t momentum_decay) / 2)``; m, v the running means of ``g`` and ``g**2``;
-    ``p -= learning_rate ((1 - mu_t) g / (1 - mu_1 ... mu_t) + mu_t+1 m / (1 - mu_1 ... mu_t+1)) / (sqrt(v^) + epsilon)``.
+    ``p -= learning_rate d / (sqrt(v^) + epsilon)`` with
+    ``d = (1 - mu_t) g / (1 - mu_1 ... mu_t) + mu_t+1 m / (1 - mu_1 ... mu_t+1)``.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Update rules, by PyTorch's formulas. The slots (velocity, m, ...) start at zero; ``step`` counts updates from 1."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -151,10 +151,10 @@ def adagrad_update(
 def adamw_update(
     parameter: ArrayLike,
     gradient: ArrayLike,
-    *rest: ArrayLike,
+    *slots: ArrayLike,
     learning_rate: float,
     weight_decay: float,
-    **settings: float,
+    **settings: Any,
 ) -> tuple[Array, ...]:
     """AdamW: p = (1 - learning_rate weight_decay) p, then as `adam_update` without weight decay.
 
@@ -164,7 +164,8 @@ def adamw_update(
     """
     (p,) = float64(parameter)
     decayed = (1.0 - learning_rate * weight_decay) * p
-    return adam_update(decayed, gradient, *rest, learning_rate=learning_rate, **settings)
+    m, v, largest = slots
+    return adam_update(decayed, gradient, m, v, largest, learning_rate=learning_rate, **settings)
 
 
 def nadam_update(

@@ -16,6 +16,7 @@ from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import add, fill
 from fastrnn.kernels.machine.vector import (
+    absolute,
     doubles_at,
     fields,
     first_lanes,
