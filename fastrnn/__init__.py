@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from fastrnn.layers.cells.min_lstm import MinLSTM
     from fastrnn.layers.cells.peephole_lstm import PeepholeLSTM
     from fastrnn.layers.own import Recurrent
+    from fastrnn.losses import (
+        MAE,
+        MAPE,
+        MSE,
+        BinaryCrossentropy,
+        CategoricalCrossentropy,
+        Huber,
+        KLDivergence,
+        LogCosh,
+        Poisson,
+        Quantile,
+        SparseCategoricalCrossentropy,
+    )
+    from fastrnn.losses.own import loss
     from fastrnn.model.gradient_check import check_gradients
     from fastrnn.model.sequential import Sequential
     from fastrnn.optimizers import SGD, Adagrad, Adam, RMSProp
@@ -40,6 +54,20 @@ if TYPE_CHECKING:
     from fastrnn.training.warm import warmup
 
 _HOMES = {
+    "losses": (
+        "BinaryCrossentropy",
+        "CategoricalCrossentropy",
+        "Huber",
+        "KLDivergence",
+        "LogCosh",
+        "MAE",
+        "MAPE",
+        "MSE",
+        "Poisson",
+        "Quantile",
+        "SparseCategoricalCrossentropy",
+    ),
+    "losses.own": ("loss",),
     "optimizers.adamax": ("Adamax",),
     "optimizers.adadelta": ("Adadelta",),
     "optimizers.nadam": ("NAdam",),
@@ -67,7 +95,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "GRU",
     "LSTM",
+    "MAE",
+    "MAPE",
     "MGU",
+    "MSE",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -75,24 +106,32 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Bidirectional",
+    "BinaryCrossentropy",
     "Callback",
+    "CategoricalCrossentropy",
     "Dense",
     "Dropout",
     "EarlyStopping",
     "Embedding",
     "History",
+    "Huber",
     "IndRNN",
+    "KLDivergence",
+    "LogCosh",
     "MinGRU",
     "MinLSTM",
     "ModelCheckpoint",
     "NAdam",
     "OneHot",
     "PeepholeLSTM",
+    "Poisson",
     "ProgressBar",
+    "Quantile",
     "RMSProp",
     "Recurrent",
     "Sequential",
     "SimpleRNN",
+    "SparseCategoricalCrossentropy",
     "Trainer",
     "TrainingWarning",
     "__version__",
@@ -100,6 +139,7 @@ __all__ = [
     "cell",
     "check_gradients",
     "load",
+    "loss",
     "warmup",
 ]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastrnn.engine.columns import Columns
 from fastrnn.engine.lowering import Lowered, Memory, lower_network
-from fastrnn.engine.network import Network
+from fastrnn.engine.network import Network, padding_first
 from fastrnn.engine.program import Program, Shape, Training
 from fastrnn.engine.team import Team
 from fastrnn.engine.threads import is_brief, shards_of, splits_units, widest_row
@@ -45,6 +45,7 @@ class Data(NamedTuple):
     lengths: Array | None = None
     order: Array | None = None
     initial_state: list[list[Array]] | None = None
+    place_weight: Array | None = None
 
 
 class Places(NamedTuple):
@@ -55,6 +56,7 @@ class Places(NamedTuple):
     lengths: int
     order: int
     initial_state: tuple[tuple[int, ...], ...]
+    place_weight: int
 
 
 class Progress(NamedTuple):
@@ -103,7 +105,7 @@ class Plan:
         rows: int,
         steps: int,
         *,
-        columns: tuple[str, ...] = (),
+        columns: tuple[Any, ...] = (),
         training: Training | None = None,
         carry_state: bool = False,
         emits: bool = False,
@@ -177,7 +179,8 @@ class Plan:
         }  # fmt: skip
         read = program.spec(
             batch.BATCH, inputs=network.input_size, ids=network.takes_ids, input=inputs,
-            columns=len(self.columns.names), errors_every_step=network.every_step, **fields,
+            columns=len(self.columns.names), errors_every_step=network.every_step,
+            padding_first=padding_first(network.layers), **fields,
         )  # fmt: skip
         self._reads.append(read)
         program.add("begin", batch.batch_begin, read)
@@ -236,6 +239,7 @@ class Plan:
         places = Places(
             address(data.y), address(data.sample_weight), address(data.lengths), address(data.order),
             tuple(tuple(address(array) for array in state) for state in data.initial_state or ()),
+            address(data.place_weight),
         )  # fmt: skip
         if places != self._places:
             self._point(places)
@@ -263,6 +267,8 @@ class Plan:
         """Refuse what would be read beyond its end; it passed the checks of a model that is not this one any more."""
         samples, rows = len(data.x), self._row_sizes
         arrays = [*data[:5], *(array for state in data.initial_state or () for array in state)]
+        if data.place_weight is not None and data.place_weight.size != samples * self.columns.places(self.steps):
+            raise ValueError(f"place_weight is {data.place_weight.size} numbers; expected one for each place")
         if len(arrays) not in (5, len(rows)):
             raise ValueError(f"initial_state has {len(arrays) - 5} arrays; expected {len(rows) - 5}: make a new model")
         for (name, dtype, size), array in zip(rows, arrays, strict=False):
@@ -275,11 +281,12 @@ class Plan:
     def _point(self, places: Places) -> None:
         """Point the operations at everything but x and the results."""
         self._places = None
-        y, weight, lengths, order, initial = places
+        y, weight, lengths, order, initial, place_weight = places
         for read in self._reads:
             read["order"], read["lengths"], read["sample_weight"] = order, lengths, weight
+            read["place_weight"] = place_weight
         for loss in self._losses:
-            loss["y"], loss["order"] = y, order
+            loss["y"], loss["order"], loss["place_weight"] = y, order, place_weight
         for emits in self._emits:
             for spec in emits:
                 spec["order"] = order

@@ -10,12 +10,14 @@ from numba import from_dtype, int64, types
 from fastrnn.engine.units import Sources, sources_of
 from fastrnn.equations.activations import ACTIVATIONS
 from fastrnn.equations.cells import Cell, named
-from fastrnn.equations.expressions import Expression, leaf
+from fastrnn.equations.expressions import Expression, as_expression, constant, leaf
 from fastrnn.equations.lines import Lines
 from fastrnn.equations.slopes import slopes
 from fastrnn.kernels.machine.generated import function_of
-from fastrnn.kernels.machine.operation import CALL, Compiled, routine
+from fastrnn.kernels.machine.operation import CALL, Compiled, Operation, routine
 from fastrnn.kernels.recurrent.buffers import RECURRENT
+from fastrnn.kernels.training.losses import LOSS
+from fastrnn.losses import ElementLoss
 
 _ACTIVATE = '''"""Generated from the equation of {name}."""
 
@@ -95,3 +97,69 @@ def _compiled(name: str, function: str, arguments: str, doc: str, body: list[str
 def needs_input(name: str) -> bool:
     """Whether an activation is derived from what it is applied to rather than from what it gave."""
     return name not in ACTIVATIONS
+
+
+_LOSS = '''"""Generated from the equation of a loss."""
+
+import math
+
+from numba import njit
+
+from fastrnn.kernels.machine.helper import helper
+from fastrnn.kernels.training.losses import element_loss
+
+exp, log, sine, cosine, erf, square_root = math.exp, math.log, math.sin, math.cos, math.erf, math.sqrt
+tanh, absolute = math.tanh, abs
+
+
+@helper
+def sigmoid(x):
+    e = math.exp(-abs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+@helper
+def maximum(a, b):
+    return b if a < b else a
+
+
+@helper
+def minimum(a, b):
+    return b if b < a else a
+
+
+@helper
+def select_less(a, b, this, that):
+    return this if a < b else that
+
+
+@helper
+def value(prediction, target, level):
+{value}
+
+
+@helper
+def slope(prediction, target, level):
+{slope}
+
+
+@njit
+def loss(real, call, spec):
+    """The loss of this thread's rows."""
+    element_loss(value, slope, real, call, spec)
+'''
+
+
+@functools.cache
+def loss_of(loss: ElementLoss) -> Operation:
+    """Return the operation that computes a loss, and its gradient."""
+    prediction, target, level = (leaf(name) for name in ("prediction", "target", "level"))
+    value = as_expression(loss.value(prediction, target, level))
+    (slope,) = slopes([value], {value: constant(1.0)}, [prediction])
+    known = {each: each.arguments[0] for each in (prediction, target, level)}
+    bodies = []
+    for result in (value, constant(0.0) if slope is None else slope):
+        lines = Lines(known)
+        name = lines.name(result)
+        bodies.append("\n".join(f"    {line}" for line in [*lines.lines, f"return float({name})"]))
+    return Operation(function_of("loss", _LOSS.format(value=bodies[0], slope=bodies[1])), LOSS)

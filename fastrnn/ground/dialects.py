@@ -21,7 +21,6 @@ _WORDS = {
         **_FIT,
         "the layers themselves: fastrnn.LSTM, fastrnn.Dense, ...": "nn keras Layer",
         "the optimizers themselves: fastrnn.Adam, fastrnn.SGD, ...": "optim",
-        'its name: fastrnn.Trainer(model, loss="mse")': "loss",
         'its name: fastrnn.Trainer(model, metrics=["mae"])': "metrics metric",
         'its name: fastrnn.Dense(1, activation="sigmoid")': "activations Activation Softmax ReLU Tanh Sigmoid",
         "fastrnn.Sequential": "models Model Module Functional",
@@ -50,9 +49,8 @@ _WORDS = {
     "fastrnn.losses": {
         'its name: loss="mse"': "MeanSquaredError MSELoss mean_squared_error",
         'its name: loss="mae"': "MeanAbsoluteError L1Loss mean_absolute_error",
-        'its name: loss="binary_crossentropy"': "BinaryCrossentropy BCELoss BCEWithLogitsLoss",
-        'its name: loss="categorical_crossentropy"': "CategoricalCrossentropy",
-        'its name: loss="sparse_categorical_crossentropy"': "SparseCategoricalCrossentropy CrossEntropyLoss NLLLoss",
+        'its name: loss="binary_crossentropy"': "BCELoss BCEWithLogitsLoss",
+        'its name: loss="sparse_categorical_crossentropy"': "CrossEntropyLoss NLLLoss",
     },
     "fastrnn.initializers": {
         "fastrnn.initializers.Uniform": "RandomUniform uniform_",

@@ -52,6 +52,7 @@ def decoded(kind: type, name: Any) -> Any:
         It has not been handed in, or is of another kind.
     """
     found = _handed.get().get(name) if isinstance(name, str) else None
+    found = getattr(found, "in_files", found)
     if not isinstance(found, kind):
         what = getattr(kind, "own_kind", kind.__name__)
         fault = "which is not handed in" if found is None else f"but {type(found).__name__} is handed in"

@@ -22,6 +22,7 @@ from fastrnn.ground.attributes import FixedList, Guarded
 from fastrnn.ground.locks import new_lock
 from fastrnn.ground.unknown import explained
 from fastrnn.layers import AnyLayer, Layer
+from fastrnn.losses import Loss
 from fastrnn.model.states import state_form
 from fastrnn.model.stream import Stream
 from fastrnn.model.summary import table
@@ -287,7 +288,7 @@ class Sequential(Guarded):
         self,
         x: ArrayLike,
         y: ArrayLike,
-        loss: str = "mse",
+        loss: str | Loss = "mse",
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
         initial_state: Any = None,
@@ -337,12 +338,14 @@ class Sequential(Guarded):
         for name in wants:
             checks.one_of("wants", name, ("x", "initial_state"))
         weights = checks.row_weights(sample_weight, samples)
+        targets = columns.targets(y, samples, steps, self.dtype, weights, lengths)
         data = Data(
             x,
-            columns.targets(y, samples, steps, self.dtype, weights, lengths),
+            targets.y,
             weights,
             lengths,
             initial_state=checks.cell_states(initial_state, self.state_sizes, samples, self.dtype),
+            place_weight=targets.place_weight,
         )
         if "x" in wants and self._vocabulary is not None:
             raise ValueError(
@@ -395,7 +398,7 @@ class Sequential(Guarded):
         if self._vocabulary is None and self.input_size != x.shape[2]:
             self.build(x.shape[2])
 
-    def losses_plan(self, rows: int, steps: int, columns: tuple[str, ...], threads: int | None) -> Plan:
+    def losses_plan(self, rows: int, steps: int, columns: tuple[Any, ...], threads: int | None) -> Plan:
         """Return the plan that computes losses without training."""
         count = choose_threads(threads, self.network, rows, steps)
         return self._plan(

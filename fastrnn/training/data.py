@@ -7,20 +7,21 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastrnn.engine.columns import Columns
 from fastrnn.engine.plan import Data
 from fastrnn.ground import checks
 from fastrnn.model.sequential import Sequential
 
+Array = NDArray[Any]
 _NEEDED, _OPTIONAL = ("x", "y"), ("sample_weight", "lengths")
 _FORMS = '(x, y), (x, y, sample_weight) or a dict {"x": x, "y": y, "sample_weight": ..., "lengths": ...}'
 
 
 def checked_data(
     model: Sequential,
-    columns: Sequence[str],
+    columns: Sequence[Any],
     x: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
@@ -37,12 +38,12 @@ def checked_data(
     samples, steps = x.shape[:2]
     weights = checks.row_weights(sample_weight, samples)
     targets = Columns(model.layers, columns).targets(y, samples, steps, model.dtype, weights, lengths)
-    return Data(x, targets, weights, lengths)
+    return Data(x, targets.y, weights, lengths, place_weight=targets.place_weight)
 
 
 def fitting_data(
     model: Sequential,
-    columns: Sequence[str],
+    columns: Sequence[Any],
     x: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
@@ -80,12 +81,18 @@ def fitting_data(
             raise ValueError(
                 f"validation_split={split} of {len(data.x)} sequences leaves a part empty; expected more sequences"
             )
-        parts = [[None if a is None else a[part] for a in data[:4]] for part in (slice(keep), slice(keep, None))]
-        data, held_out = Data(*parts[0]), Data(*parts[1])
+        data, held_out = (
+            Data(*[None if a is None else a[part] for a in data[:4]], place_weight=_part(data.place_weight, part))
+            for part in (slice(keep), slice(keep, None))
+        )
     if why := why_nothing_counts(data):
         where = " in the rows that validation_split leaves" if split else ""
         raise ValueError(f"{why}{where}, so that nothing counts; expected at least one row to learn from")
     return data, held_out
+
+
+def _part(array: Array | None, rows: slice) -> Array | None:
+    return None if array is None else array[rows]
 
 
 def by_name(validation_data: Any) -> dict[str, Any]:

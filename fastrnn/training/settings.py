@@ -6,11 +6,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from fastrnn import optimizers
+from fastrnn import losses, optimizers
 from fastrnn.engine.columns import Columns
 from fastrnn.engine.program import Training
 from fastrnn.ground import checks
 from fastrnn.ground.attributes import FixedList
+from fastrnn.losses import AnyLoss
 from fastrnn.model.sequential import Sequential, check_recompute
 from fastrnn.optimizers import AnyOptimizer
 
@@ -20,9 +21,9 @@ T = TypeVar("T")
 class TrainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `Trainer` takes beside the model; see there."""
 
-    loss: str
+    loss: AnyLoss
     optimizer: AnyOptimizer
-    metrics: list[str]
+    metrics: list[AnyLoss]
     clip_value: float | None
     clip_norm: float | None
     tbptt: tuple[int, int] | None
@@ -32,14 +33,14 @@ class TrainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recompute: str | None
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the loss and the metrics."""
+    def columns(self) -> tuple[Any, ...]:
+        """The loss and the metrics."""
         return (self.loss, *self.metrics)
 
     @property
     def figures(self) -> list[str]:
         """What they are called in a history."""
-        return ["loss", *self.metrics]
+        return ["loss", *[each if isinstance(each, str) else each.name for each in self.metrics]]
 
     @property
     def training(self) -> Training:
@@ -80,9 +81,9 @@ def check_settings(
         raise TypeError(f"metrics is {checks.brief(metrics)}; expected a list, such as ['mae']")
     Columns(model.layers, (loss, *metrics))
     settings = TrainerSettings(
-        loss=loss,
+        loss=losses.plain(loss),
         optimizer=optimizers.get(optimizer),
-        metrics=FixedList(metrics, "another list: trainer.metrics = [...]"),
+        metrics=FixedList(map(losses.plain, metrics), "another list: trainer.metrics = [...]"),
         clip_value=checks.positive("clip_value", clip_value),
         clip_norm=checks.positive("clip_norm", clip_norm),
         tbptt=checks.truncation(tbptt),

@@ -232,7 +232,9 @@ def test_one_crew_serves_teams_of_all_sizes_and_goes_when_it_is_idle(monkeypatch
     for threads in (2, 3, 5, 4, 2):
         assert_array_equal(model.predict(x, threads=threads), expected)
     assert team._own.crew is crew
-    assert list(team._serving.values()).count(crew) == sum(crew._is_there) <= 4
+    assert sum(crew._is_there) <= 4
+    while list(team._serving.values()).count(crew) != sum(crew._is_there):
+        time.sleep(0.001)  # one that was started for the next job comes when the processors let it
     for pause in (0.0, 0.19, 0.2, 0.21, 0.22, 0.3):
         time.sleep(pause)
         assert_array_equal(model.predict(x, threads=2), expected)

@@ -44,7 +44,12 @@ def make_all() -> dict[type, Any]:
     objects = [
         *(trainer, batch.model, batch.model.stream(), trainer.history),
         *(fr.EarlyStopping(), fr.ModelCheckpoint("a"), fr.ProgressBar(), fr.Callback()),
-        *(*(make() for make in fr.optimizers.OPTIMIZERS.values()), *layers, *draws),
+        *(
+            *(make() for make in fr.optimizers.OPTIMIZERS.values()),
+            *(make() for make in fr.losses.LOSSES.values()),
+            *layers,
+            *draws,
+        ),
         *(initializers.Constant(1), initializers.Normal(1), initializers.Uniform(0, 1), initializers.TorchUniform()),
         *(Forecaster(), TextModel()),
     ]

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fastrnn as fr
-from fastrnn.engine.columns import LOSSES, Columns
+from fastrnn.engine.columns import Columns
 from fastrnn.reference import model as reference
 from tests.helpers.cells import CELLS, make_cell
 
 Array = NDArray[Any]
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear")
 DENSE_ACTIVATIONS = (*ACTIVATIONS, "linear", "sigmoid", "softmax", "softmax")
+LOSSES = ("mse", "mae", "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
+"""Those that are tried with all that there is."""
 MODES = ("concat", "sum", "mul", "ave")
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
-from fastrnn.engine.columns import METRICS, Columns
+from fastrnn.engine.columns import Columns
 from tests.helpers.cells import CELLS, FIRST, make_cell
 from tests.helpers.optimizers import OPTIMIZERS
-from tests.helpers.problems import ACTIVATIONS, MODES, Problem, describe, losses_of, make_targets
+from tests.helpers.problems import ACTIVATIONS, LOSSES, MODES, Problem, describe, losses_of, make_targets
 
 Array = NDArray[Any]
 DEPTH = 3
@@ -194,7 +194,7 @@ def make_data(case: Case) -> Made:
 def _metrics(model: fr.Sequential, loss: str, count: int, rng: np.random.Generator) -> list[str]:
     """Return some of the metrics that go with a loss."""
     fit = []
-    for name in rng.permutation(METRICS):
+    for name in rng.permutation((*LOSSES, "accuracy")):
         try:
             Columns(model.layers, (loss, *fit, str(name)))
         except ValueError:

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastrnn as fr
 from fastrnn.engine import threads as sharing
-from fastrnn.engine.columns import LOSSES, METRICS, Columns
+from fastrnn.engine.columns import Columns
 from fastrnn.reference import losses as reference
 from fastrnn.reference.model import gradients as slow_gradients
 from tests.helpers.laws import DTYPES, Array, assert_near, copy_of, flat
@@ -412,7 +412,6 @@ def test_no_cure_is_refused_in_its_turn() -> None:
 
 
 def test_names() -> None:
-    assert (*LOSSES, "accuracy") == METRICS
     assert Columns([fr.SimpleRNN(2)], ("mse", "accuracy")).names == ("mse", "accuracy")
 
 

@@ -301,6 +301,24 @@ def probabilities(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
         )
 
 
+def counts_from_zero(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
+    """Refuse targets (N, O) or (N, T, O) that are below 0 where they count.
+
+    Raises
+    ------
+    ValueError
+        They are.
+    """
+    with np.errstate(invalid="ignore"):
+        bad = (y < 0.0) & counts[..., None]
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} has {y[place]} in row {place[0]} (at index {place}), {int(bad.sum())} such in all; expected "
+            f"counts, from 0 up: use another loss than poisson"
+        )
+
+
 def distributions(y: Array, counts: NDArray[np.bool_], name: str = "y") -> None:
     """Refuse targets (N, O) or (N, T, O) whose last axis is not at least 0 with a sum of 1 (by 1e-3) where it counts.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from fastrnn.kernels.machine.helper import helper
 from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import copy_numbers
@@ -28,6 +29,8 @@ BATCH = record(
     totals              array    float64
     columns             size
     errors_every_step   flag
+    padding_first       flag     of the outputs
+    place_weight        array~   (N, S) float64 weights of places, or 0
     """,
 )
 """``totals[0]`` is the weight of the minibatch, ``totals[LONGEST]`` and ``totals[SHORTEST]`` where the last error of
@@ -73,6 +76,20 @@ def batch_read(real, call, spec):
                 copy_numbers(at(s.x, real, source * s.inputs), at(s.input, real, target * s.inputs), s.inputs)
 
 
+@helper
+def _counted(s, place, steps):
+    """How much the places of a row count: one a step, or one in all, or as much as each of them weighs."""
+    count = steps if s.errors_every_step != 0 else min(1, steps)
+    if s.place_weight == 0:
+        return float(count)
+    total, first = 0.0, place * s.steps if s.errors_every_step != 0 else place
+    if s.padding_first != 0:
+        first += s.steps - steps
+    for t in range(count):
+        total += doubles_at(s.place_weight)[first + t]
+    return total
+
+
 @operation(BATCH)
 @njit
 def batch_weigh(real, call, spec):
@@ -85,7 +102,7 @@ def batch_weigh(real, call, spec):
     for row in range(c.rows):
         place = integers_at(s.order)[c.sequence + row] if s.order != 0 else c.sequence + row
         steps = integers_at(s.lengths)[place] if s.lengths != 0 else s.steps
-        counted = steps if s.errors_every_step != 0 else min(1, steps)
+        counted = _counted(s, place, steps)
         own = doubles_at(s.sample_weight)[place] if s.sample_weight != 0 else 1.0
         weight += counted * own
         if own != 0.0 and steps > 0:

@@ -15,9 +15,10 @@ from numba import njit
 
 from fastrnn.kernels.layers.probabilities import exponentials, scale, sum_of
 from fastrnn.kernels.layers.signals import input_place, output_place, own_steps, rows_at
-from fastrnn.kernels.machine.helper import helper
+from fastrnn.kernels.machine.helper import helper, spliced
 from fastrnn.kernels.machine.maths import exp
-from fastrnn.kernels.machine.operation import at, operation, record, share
+from fastrnn.kernels.machine.operation import at, operation, share
+from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import copy_numbers, fill, padded_width
 from fastrnn.kernels.machine.vector import (
     absolute,
@@ -44,14 +45,34 @@ _BLOCK = 32
 """Vectors whose ``1 + e**-|x|``, at most 2, are multiplied without overflow."""
 
 LOSS = record(
-    "outputs capacity steps sequences padding_first column code of_logits y order batch_lengths batch_weight "
-    "row_totals totals input input_first input_moves d_output wants_gradient",
-    "threshold",
+    "loss",
+    """
+    outputs             size     O
+    capacity            size     rows of a whole minibatch at most
+    steps               size     T
+    sequences           flag     there is an error at every step, else at the last output
+    padding_first       flag
+    column              place    of row_totals
+    code                code?    MSE or MAE, or the kind of target of a cross-entropy or an accuracy
+    of_logits           flag?    a cross-entropy reads logits, else probabilities
+    threshold           number?  of a binary accuracy
+    levels              size?    outputs for each target; 0 is one
+    level               array?   (levels) float64
+    adds_up             flag?    the sum over the outputs, not their mean
+    y                   array~   targets (N, S, O), or (N, S) int64 if they are SPARSE
+    place_weight        array~   (N, S) float64 weights of places, or 0
+    order               array~   (N) int64 order of the rows; 0 as they stand
+    batch_lengths       array    (B) int64
+    batch_weight        array    (B) float64
+    row_totals          array    (columns, capacity) float64
+    totals              array    float64, as in BATCH
+    input               array    the model's output, a signal
+    input_first         place
+    input_moves         flag
+    d_output            array?   (S, B, O') its gradient
+    wants_gradient      flag
+    """,
 )
-"""``y`` targets (N, S, O), or (N, S) int64 if they are SPARSE; ``input`` the model's output, as in
-:mod:`fastrnn.kernels.layers.signals`, and ``d_output`` (S, B, O') its gradient; ``column`` of ``row_totals`` (columns,
-capacity); ``code`` MSE or MAE, or the kind of target of a cross-entropy or accuracy; ``of_logits``: a cross-entropy
-reads logits, else probabilities; ``threshold`` of a binary accuracy."""
 
 
 @helper
@@ -67,6 +88,8 @@ def _weight_and_gradient(real, s, c, row, t, width):
     length = integers_at(s.batch_lengths)[row]
     counts = t < length if s.padding_first == 0 else t >= s.steps - length
     weight = doubles_at(s.batch_weight)[row] if counts else 0.0
+    if s.place_weight != 0 and weight != 0.0:
+        weight *= doubles_at(s.place_weight)[_first_target(s, c, row) + t]
     d_output = at(c.scratch, real)
     if s.wants_gradient != 0:
         d_output = rows_at(s.d_output, real, c, output_place(s, c, t), row, width)
@@ -111,6 +134,37 @@ def loss(real, call, spec):
                 factor = weight / (divisor * s.outputs)
                 for j in range(width):
                     d_output[j] = factor * _slope(s.code, output[j] - target[j]) if j < s.outputs else 0.0
+
+
+@spliced
+def element_loss(value, slope, real, call, spec):
+    """The mean, or the sum, over the outputs of ``value(prediction, target, level)``, whose slope is ``slope``."""
+    s, c = fields(spec), fields(call)
+    width = padded_width(s.outputs, real)
+    first, last = own_steps(s, c.first, c.last)
+    each = max(1, s.levels)
+    targets = s.outputs // each
+    divisor = doubles_at(s.totals)[0]
+    for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
+        first_target = _first_target(s, c, row)
+        for t in range(first, last):
+            weight, d_output = _weight_and_gradient(real, s, c, row, t, width)
+            if weight == 0.0:
+                continue
+            if s.adds_up == 0:
+                weight /= s.outputs
+            output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
+            target = at(s.y, real, (first_target + t) * targets)
+            total = 0.0
+            for j in range(s.outputs):
+                level = doubles_at(s.level)[j % each] if s.levels != 0 else 0.0
+                p, y = float(output[j]), float(target[j // each])
+                total += value(p, y, level)
+                if s.wants_gradient != 0:
+                    d_output[j] = weight / divisor * slope(p, y, level)
+            for j in range(s.outputs, width if s.wants_gradient != 0 else s.outputs):
+                d_output[j] = 0.0
+            doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * total
 
 
 @operation(LOSS)
@@ -254,13 +308,15 @@ def accuracy(real, call, spec):
     width = padded_width(s.outputs, real)
     first, last = own_steps(s, c.first, c.last)
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
-        weight = doubles_at(s.batch_weight)[row]
+        row_weight = weight = doubles_at(s.batch_weight)[row]
         first_target = _first_target(s, c, row)
         length = integers_at(s.batch_lengths)[row] if weight != 0.0 else 0
         begin = max(first, s.steps - length) if s.padding_first != 0 else first
         for t in range(begin, last if s.padding_first != 0 else min(last, length)):
             output = rows_at(s.input, real, c, input_place(s, c, t), row, width)
             target = first_target + t
+            if s.place_weight != 0:
+                weight = row_weight * doubles_at(s.place_weight)[target]
             right = 0.0
             if s.code == BINARY:
                 y = at(s.y, real, target * s.outputs)
