@@ -25,7 +25,8 @@ def huber_slope(y: Array, target: Array, delta: float = 1.0) -> Array:
 
 def log_cosh(y: Array, target: Array) -> Array:
     """log(cosh(y - target))."""
-    return np.logaddexp(y - target, target - y) - np.log(2.0)
+    losses: Array = np.logaddexp(y - target, target - y) - np.log(2.0)
+    return losses
 
 
 def log_cosh_slope(y: Array, target: Array) -> Array:
