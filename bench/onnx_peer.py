@@ -43,6 +43,7 @@ def prepare(case: Case, kind: Kind, call: str, setting: str) -> Stepper:
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     session = ort.InferenceSession(_make_graph(case), options, providers=["CPUExecutionProvider"])
     x, _ = make_data(case)
     if setting == "run":

@@ -22,6 +22,7 @@ _ADAM = {"Adam fused": {"fused": True}, "Adam foreach": {"foreach": True}}
 
 
 def use_threads(threads: int) -> None:
+    torch.set_flush_denormal(True)  # its threads inherit it
     torch.set_num_threads(threads)
 
 

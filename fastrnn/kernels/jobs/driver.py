@@ -14,6 +14,7 @@ from fastrnn.kernels.machine.calls import routine_caller
 from fastrnn.kernels.machine.helper import helper
 from fastrnn.kernels.machine.operation import CALL, compiled, meet, share
 from fastrnn.kernels.machine.records import record
+from fastrnn.kernels.machine.subnormals import flush_subnormals, restore_control
 from fastrnn.kernels.machine.vector import doubles_at, fields, integers_at
 from fastrnn.kernels.products.product import ROW_UNIT
 from fastrnn.kernels.training.batch import LONGEST, SHORTEST
@@ -234,6 +235,7 @@ def drive(job, call, address):
     ``job`` points to a :data:`JOB`, ``call`` to this thread's :data:`CALL`, whose address is ``address``.
     """
     j, c = fields(job), fields(call)
+    control = flush_subnormals()
     c.step = j.first_step
     first_shard, last_shard = 0, 1
     if j.shards > 1:
@@ -255,6 +257,7 @@ def drive(job, call, address):
                 c.step += 1
                 _shared(j, c, address, j.change, j.end, batch_rows)
         _shared(j, c, address, j.end, j.stop, batch_rows)
+    restore_control(control)
 
 
 class Driver:
