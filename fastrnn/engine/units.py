@@ -31,6 +31,7 @@ from fastrnn.kernels.recurrent.buffers import (
     carry_rows, earlier_rows, gate_rows, other_carry_rows, other_rows, place_after, place_before, read_rows,
     state_rows, takes_part, zone_rows,
 )
+from fastrnn.kernels.recurrent.errors import leave_error, take_error
 '''
 _FORWARD = '''
 
@@ -58,17 +59,22 @@ def {name}(d_z, call, spec, t, steps):
     s, c = fields(spec), fields(call)
     units, width, stride, d_stride = s.units, padded_width(s.units, d_z), s.z_stride, s.d_stride
     low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
-    rows = gate_rows(d_z, s, c, t)
+    for step in range(steps):
+        ahead = -step if s.reads_backwards == 0 else step
+        now, d_rows = t + ahead, offset(d_z, ahead * c.rows * d_stride)
+        rows = gate_rows(d_z, s, c, now)
+        {take}
 {places}
-    for row in range(count):
-        gates, own, begin = offset(rows, row * stride), offset(d_z, row * d_stride), row * width
-        if has_lengths and not takes_part(s, c, t, low + row):
-            nothing = splat(d_z, 0.0)
-            for j in range(first, last, lanes(d_z)):
+        for row in range(count):
+            gates, own, begin = offset(rows, row * stride), offset(d_rows, row * d_stride), row * width
+            if has_lengths and not takes_part(s, c, now, low + row):
+                nothing = splat(d_z, 0.0)
+                for j in range(first, last, lanes(d_z)):
 {nothing}
-            continue
-        for j in range(first, last, lanes(d_z)):
+                continue
+            for j in range(first, last, lanes(d_z)):
 {lines}
+        {leave}
 '''
 
 
@@ -277,7 +283,10 @@ class _Units:
         return known
 
     def _back_places(self) -> list[str]:
-        lines = [*self._places("d_z", "t"), "carry, earlier = carry_rows(d_z, s, c, t), earlier_rows(d_z, s, c, t)"]
+        lines = [
+            *self._places("d_z", "now"),
+            "carry, earlier = carry_rows(d_z, s, c, now), earlier_rows(d_z, s, c, now)",
+        ]
         lines += [f"errors_{k} = other_carry_rows(d_z, s, c, {k - 1})" for k in range(1, len(self.states))]
         if self.argument is not None:
             lines.append("pulled = at(s.pulled, d_z, c.row * width)")
@@ -296,7 +305,7 @@ class _Units:
         for k, gradient in enumerate(gradients.states[1:], 1):
             value = _vector("0.0" if gradient is None else lines.name(gradient), "d_z")
             stores.append(f"store(errors_{k}, begin + j, {value})")
-            nothing.append(f"if not is_held(s, t, low + row):\n    store(errors_{k}, begin + j, nothing)")
+            nothing.append(f"if not is_held(s, now, low + row):\n    store(errors_{k}, begin + j, nothing)")
         if self.direct:
             first = gradients.states[0]
             value = _vector("0.0" if first is None else lines.name(first), "d_z")
@@ -306,9 +315,13 @@ class _Units:
             value = _vector("0.0" if gradients.read is None else lines.name(gradients.read), "d_z")
             stores.append(f"store(pulled, begin + j, {value})")
             nothing.append("store(pulled, begin + j, nothing)")
+        scans = not self.cell.recurrent_gates
         return _BACKWARD.format(
-            name="units_backward", doc="Gradients of a step.", places=_indented(self._back_places(), 1),
-            nothing=_indented(nothing, 4), lines=_indented([*lines.lines, *stores], 3),
+            name="units_backward", doc="Gradients of some steps, from the last to the first.",
+            take="take_error(d_z, s, c, now)" if scans else "",
+            leave="leave_error(d_z, s, c, now)" if scans else "",
+            places=_indented(self._back_places(), 2),
+            nothing=_indented(nothing, 5), lines=_indented([*lines.lines, *stores], 4),
         )  # fmt: skip
 
     def _late_backward_source(self) -> str:
@@ -317,9 +330,10 @@ class _Units:
         gradient = self._gradients().blocks[k]
         value = _vector("0.0" if gradient is None else lines.name(gradient), "d_z")
         return _BACKWARD.format(
-            name="late_backward", doc="The gradient of the late gate.", places=_indented(self._back_places(), 1),
-            nothing=_indented([f"put(own, {_place(k)}, nothing, units - j)"], 4),
-            lines=_indented([*lines.lines, f"put(own, {_place(k)}, {value}, units - j)"], 3),
+            name="late_backward", doc="The gradient of the late gate.", take="", leave="",
+            places=_indented(self._back_places(), 2),
+            nothing=_indented([f"put(own, {_place(k)}, nothing, units - j)"], 5),
+            lines=_indented([*lines.lines, f"put(own, {_place(k)}, {value}, units - j)"], 4),
         )  # fmt: skip
 
 

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.layers.signals import d_input_place, d_output_place, is_held, rows_at
+from fastrnn.kernels.layers.signals import d_input_place, rows_at
 from fastrnn.kernels.machine.activations import activate
 from fastrnn.kernels.machine.calls import routine_caller
 from fastrnn.kernels.machine.helper import helper
 from fastrnn.kernels.machine.operation import at, operation, share
-from fastrnn.kernels.machine.rows import add, copy, fill, padded_width
+from fastrnn.kernels.machine.rows import fill, padded_width
 from fastrnn.kernels.machine.vector import fields, lanes, load, offset, splat, store
 from fastrnn.kernels.products.product import ROW_UNIT, call_product
 from fastrnn.kernels.products.row import call_row_product
 from fastrnn.kernels.recurrent.buffers import (
     RECURRENT,
-    carry_rows,
     d_z_place,
     earlier_rows,
     earliest_step,
     gate_rows,
     input_columns,
-    other_carry_rows,
     place_before,
     state_rows,
     synchronise,
     take_part,
     time_of,
 )
+from fastrnn.kernels.recurrent.errors import each_row, goes_on, leave_error, take_error
 from fastrnn.kernels.recurrent.products import (
     carry_back,
     gate_products,
@@ -158,45 +157,27 @@ def recurrent_begin_pass(real, call, spec):
 def recurrent_backward(real, call, spec):
     """Carry the errors back through the window's steps (back-propagation through time), then to the input."""
     s, c = fields(spec), fields(call)
-    width = padded_width(s.units, real)
     take_part(real, s, c)
     window = max(c.first, c.pass_first)
     if c.row_count == 0 or window >= c.last:
         return
-    for place in range(c.last - 1, window - 1, -1):
-        t = time_of(s, place)
-        carry = carry_rows(real, s, c, t)
-        has_error = (place >= c.errors_from or s.is_top == 0) and (s.return_sequences != 0 or place == s.steps - 1)
-        if has_error:
-            d_output = rows_at(s.d_output, real, c, _error_place(s, c, t), c.row, width)
-            _each_row(s, c, width, d_output, carry, 1)
-        goes_on = place > c.pass_first or s.wants_d_initial != 0
-        _step_backward(real, s, c, call, spec, t, d_z_place(s, c, window, t), goes_on)
-        if goes_on and s.has_lengths != 0:
-            earlier = earlier_rows(real, s, c, t)
-            for row in range(c.row_count):
-                if is_held(s, t, c.row + row):
-                    copy(offset(carry, row * width + c.unit), offset(earlier, row * width + c.unit), c.unit_count)
-        if place == 0 and s.wants_d_initial != 0:
-            _add_to_initial(real, s, c, t)
+    if s.recurrent_kernel == 0:
+        t = time_of(s, c.last - 1)
+        d_z = rows_at(s.d_z, real, c, d_z_place(s, c, window, t), c.row, s.d_stride)
+        call_units(s.units_backward, d_z, call, spec, t, c.last - window)
+    else:
+        for place in range(c.last - 1, window - 1, -1):
+            t = time_of(s, place)
+            take_error(real, s, c, t)
+            _step_backward(real, s, c, call, spec, t, d_z_place(s, c, window, t))
+            leave_error(real, s, c, t)
     synchronise(s, c)
     if s.wants_d_input != 0:
         _pass_to_input(real, s, c, window)
 
 
 @helper
-def _each_row(s, c, width, source, target, is_added):
-    """Add to, or copy to, this thread's units of each row."""
-    for row in range(c.row_count):
-        begin = row * width + c.unit
-        if is_added != 0:
-            add(offset(source, begin), offset(target, begin), c.unit_count)
-        else:
-            copy(offset(source, begin), offset(target, begin), c.unit_count)
-
-
-@helper
-def _step_backward(real, s, c, call, spec, t, place, goes_on):
+def _step_backward(real, s, c, call, spec, t, place):
     """Form ``d_z`` of a step and the errors that it hands on: what enters the old states, and ``d_z U^T``."""
     d_z = rows_at(s.d_z, real, c, place, c.row, s.d_stride)
     width = padded_width(s.units, real)
@@ -207,7 +188,7 @@ def _step_backward(real, s, c, call, spec, t, place, goes_on):
         own = offset(d_z, (s.gates + s.inputs) * s.units)
         carry_back(real, s, c, own, packed_back(real, s, s.gates + s.recurrents), pulled, s.late, 0)
     call_units(s.units_backward, d_z, call, spec, t, 1)
-    if not goes_on or s.recurrent_kernel == 0:
+    if not goes_on(s, c, t):
         return
     synchronise(s, c)
     is_apart = s.late != 0 or (s.mask != 0 and s.direct != 0)
@@ -222,22 +203,7 @@ def _step_backward(real, s, c, call, spec, t, place, goes_on):
     if s.mask != 0:
         _times_mask(real, s, c, target, target)
     if is_apart:
-        _each_row(s, c, width, pulled, earlier, 1 if s.direct != 0 else 0)
-
-
-@helper
-def _add_to_initial(real, s, c, t):
-    """Add the errors that the first step hands on to the gradients by the initial states."""
-    width = padded_width(s.units, real)
-    _each_row(s, c, width, earlier_rows(real, s, c, t), at(s.d_initial, real, c.row * width), 1)
-    for k in range(s.others):
-        target = at(s.d_initial, real, ((k + 1) * c.rows + c.row) * width)
-        _each_row(s, c, width, other_carry_rows(real, s, c, k), target, 1)
-
-
-@helper
-def _error_place(s, c, t):
-    return d_output_place(s, c, t) if s.return_sequences != 0 else 0
+        each_row(s, c, width, pulled, earlier, 1 if s.direct != 0 else 0)
 
 
 @helper
