@@ -8,6 +8,8 @@ import numpy as np
 
 from fastrnn.ground.unknown import explained
 from fastrnn.layers import CELLS, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
+from fastrnn.losses import LOSSES
+from fastrnn.losses.base import ElementLoss
 from fastrnn.model.sequential import Sequential
 from fastrnn.optimizers import OPTIMIZERS
 from fastrnn.training.trainer import Trainer
@@ -40,10 +42,13 @@ def warmup(dtype: str = "float32") -> float:
             Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(ids, y, epochs=1, verbose=0)
         model.predict(ids)
     x = np.zeros((2, 3, 1))
-    model = Sequential([SimpleRNN(2), Dense(1, "sigmoid")], dtype=dtype)
+    model = Sequential([SimpleRNN(2, recurrent_dropout=0.5), Dense(1, "sigmoid")], dtype=dtype)
     model.gradients(x, y, recompute="sqrt")
-    Trainer(model, "binary_crossentropy", metrics=["mse", "accuracy"]).evaluate(x, y)
+    trainer = Trainer(model, "binary_crossentropy", metrics=["mse", "accuracy"])
+    trainer.fit(x, y, epochs=1, validation_data=(x, y), verbose=0)
     model = Sequential([SimpleRNN(2), Dense(2, "softmax")], dtype=dtype)
-    model.gradients(x, np.zeros((2, 2)))
+    for name, loss in LOSSES.items():
+        if issubclass(loss, ElementLoss):
+            model.gradients(x, np.full((2, 2), 0.5), name)
     model.gradients(x, np.zeros(2, int), "sparse_categorical_crossentropy")
     return time.perf_counter() - start
