@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastrnn.kernels.machine.helper import helper, inlined
-from fastrnn.kernels.machine.vector import first_lanes, lane, lanes, load, splat, store
+from fastrnn.kernels.machine.operation import share
+from fastrnn.kernels.machine.vector import first_lanes, lane, lanes, load, offset, splat, store
 
 
 @helper
@@ -75,16 +76,59 @@ def put(target, place, value, left):
 def add_column_sums(values, rows, width, out, columns, thread, threads):
     """``out[j] += sum of values[:, j]``; the vectors of columns are shared out among the threads."""
     step = lanes(values)
-    for vector in range(thread, (columns + step - 1) // step, threads):
-        even = splat(values, 0.0)
-        odd = splat(values, 0.0)
-        row = 0
-        while row + 2 <= rows:
-            even = even + load(values, row * width + vector * step)
-            odd = odd + load(values, (row + 1) * width + vector * step)
-            row += 2
-        if row < rows:
-            even = even + load(values, row * width + vector * step)
-        total = even + odd
-        for j in range(min(step, columns - vector * step)):
-            out[vector * step + j] += lane(total, j)
+    first, last = share(columns, step, thread, threads)
+    while first + 4 * step <= last:
+        _add_four_sums(values, rows, width, out, first)
+        first += 4 * step
+    while first < last:
+        _add_sums(values, rows, width, out, first, min(step, last - first))
+        first += step
+
+
+@helper
+def _add_four_sums(values, rows, width, out, first):
+    """The same of four vectors side by side, of which a row has whole cache lines."""
+    step, zero = lanes(values), splat(values, 0.0)
+    even_0, even_1, even_2, even_3 = zero, zero, zero, zero
+    odd_0, odd_1, odd_2, odd_3 = zero, zero, zero, zero
+    row = 0
+    while row + 2 <= rows:
+        one, other = offset(values, row * width + first), offset(values, (row + 1) * width + first)
+        even_0, odd_0 = even_0 + load(one, 0), odd_0 + load(other, 0)
+        even_1, odd_1 = even_1 + load(one, step), odd_1 + load(other, step)
+        even_2, odd_2 = even_2 + load(one, 2 * step), odd_2 + load(other, 2 * step)
+        even_3, odd_3 = even_3 + load(one, 3 * step), odd_3 + load(other, 3 * step)
+        row += 2
+    if row < rows:
+        one = offset(values, row * width + first)
+        even_0, even_1 = even_0 + load(one, 0), even_1 + load(one, step)
+        even_2, even_3 = even_2 + load(one, 2 * step), even_3 + load(one, 3 * step)
+    _add_vector(even_0 + odd_0, offset(out, first), step)
+    _add_vector(even_1 + odd_1, offset(out, first + step), step)
+    _add_vector(even_2 + odd_2, offset(out, first + 2 * step), step)
+    _add_vector(even_3 + odd_3, offset(out, first + 3 * step), step)
+
+
+@helper
+def _add_sums(values, rows, width, out, first, count):
+    """The sums of a vector of columns: even rows and odd ones by themselves."""
+    even = splat(values, 0.0)
+    odd = splat(values, 0.0)
+    row = 0
+    while row + 2 <= rows:
+        even = even + load(values, row * width + first)
+        odd = odd + load(values, (row + 1) * width + first)
+        row += 2
+    if row < rows:
+        even = even + load(values, row * width + first)
+    _add_vector(even + odd, offset(out, first), count)
+
+
+@helper
+def _add_vector(vector, out, count):
+    """Add the first lanes of a vector to ``count`` numbers."""
+    if count == lanes(out):
+        store(out, 0, load(out, 0) + vector)
+        return
+    for j in range(count):
+        out[j] += lane(vector, j)
