@@ -31,7 +31,7 @@ from fastrnn.kernels.recurrent.buffers import (
     carry_rows, earlier_rows, gate_rows, other_carry_rows, other_rows, place_after, place_before, read_rows,
     state_rows, takes_part, zone_rows,
 )
-from fastrnn.kernels.recurrent.errors import leave_error, take_error
+from fastrnn.kernels.recurrent.errors import has_errors, hold_errors, take_error
 '''
 _FORWARD = '''
 
@@ -41,9 +41,12 @@ def {name}(z, call, spec, t, steps):
     s, c = fields(spec), fields(call)
     units, width, stride, trains = s.units, padded_width(s.units, z), s.z_stride, s.trains != 0
     low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
+    h_before, h_after = state_rows(z, s, c, place_before(s, c, t)), state_rows(z, s, c, place_after(s, c, t))
+    gate_step, state_step = c.rows * stride, c.rows * width
     for step in range(steps):
         ahead = step if s.reads_backwards == 0 else -step
-        now, rows = t + ahead, offset(z, ahead * c.rows * stride)
+        now, rows = t + ahead, offset(z, ahead * gate_step)
+        before_0, after_0 = offset(h_before, ahead * state_step), offset(h_after, ahead * state_step)
 {places}
         for row in range(count):
             gates, begin = offset(rows, row * stride), row * width
@@ -59,11 +62,15 @@ def {name}(d_z, call, spec, t, steps):
     s, c = fields(spec), fields(call)
     units, width, stride, d_stride = s.units, padded_width(s.units, d_z), s.z_stride, s.d_stride
     low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
+    h_before, h_after = state_rows(d_z, s, c, place_before(s, c, t)), state_rows(d_z, s, c, place_after(s, c, t))
+    tape, carry, earlier = gate_rows(d_z, s, c, t), carry_rows(d_z, s, c, t), earlier_rows(d_z, s, c, t)
+    gate_step, d_step, state_step = c.rows * stride, c.rows * d_stride, c.rows * width
+    errors_come = has_errors(s, c)
     for step in range(steps):
         ahead = -step if s.reads_backwards == 0 else step
-        now, d_rows = t + ahead, offset(d_z, ahead * c.rows * d_stride)
-        rows = gate_rows(d_z, s, c, now)
-        {take}
+        now, rows, d_rows = t + ahead, offset(tape, ahead * gate_step), offset(d_z, ahead * d_step)
+        before_0, after_0 = offset(h_before, ahead * state_step), offset(h_after, ahead * state_step)
+{take}
 {places}
         for row in range(count):
             gates, own, begin = offset(rows, row * stride), offset(d_rows, row * d_stride), row * width
@@ -74,7 +81,8 @@ def {name}(d_z, call, spec, t, steps):
                 continue
             for j in range(first, last, lanes(d_z)):
 {lines}
-        {leave}
+{leave}
+        carry, earlier = earlier, carry
 '''
 
 
@@ -212,10 +220,7 @@ class _Units:
         return known | {READ: "load(read, begin + j)"}
 
     def _places(self, real: str, t: str) -> list[str]:
-        lines = [
-            f"before_0 = state_rows({real}, s, c, place_before(s, c, {t}))",
-            f"after_0 = state_rows({real}, s, c, place_after(s, c, {t}))",
-        ]
+        lines = []
         for k in range(1, len(self.states)):
             lines.append(f"before_{k} = other_rows({real}, s, c, {k - 1}, place_before(s, c, {t}))")
             lines.append(f"after_{k} = other_rows({real}, s, c, {k - 1}, place_after(s, c, {t}))")
@@ -283,10 +288,7 @@ class _Units:
         return known
 
     def _back_places(self) -> list[str]:
-        lines = [
-            *self._places("d_z", "now"),
-            "carry, earlier = carry_rows(d_z, s, c, now), earlier_rows(d_z, s, c, now)",
-        ]
+        lines = self._places("d_z", "now")
         lines += [f"errors_{k} = other_carry_rows(d_z, s, c, {k - 1})" for k in range(1, len(self.states))]
         if self.argument is not None:
             lines.append("pulled = at(s.pulled, d_z, c.row * width)")
@@ -318,8 +320,8 @@ class _Units:
         scans = not self.cell.recurrent_gates
         return _BACKWARD.format(
             name="units_backward", doc="Gradients of some steps, from the last to the first.",
-            take="take_error(d_z, s, c, now)" if scans else "",
-            leave="leave_error(d_z, s, c, now)" if scans else "",
+            take=_indented(["if errors_come:", "    take_error(d_z, s, c, now)"] if scans else [], 2),
+            leave=_indented(["if has_lengths:", "    hold_errors(d_z, s, c, now)"] if scans else [], 2),
             places=_indented(self._back_places(), 2),
             nothing=_indented(nothing, 5), lines=_indented([*lines.lines, *stores], 4),
         )  # fmt: skip

@@ -28,6 +28,12 @@ def goes_on(s, c, t):
 
 
 @helper
+def has_errors(s, c):
+    """Whether the window has steps whose outputs may bring errors."""
+    return s.return_sequences != 0 or c.last == s.steps
+
+
+@helper
 def take_error(real, s, c, t):
     """Let the error of the layer's output join what step ``t`` is handed."""
     place = time_of(s, t)
@@ -38,17 +44,22 @@ def take_error(real, s, c, t):
 
 
 @helper
-def leave_error(real, s, c, t):
-    """Hand on what step ``t`` leaves alone, and give what is before the first step to the initial states."""
+def hold_errors(real, s, c, t):
+    """Hand on the errors of rows that step ``t`` leaves as they are."""
+    if not goes_on(s, c, t):
+        return
     width = padded_width(s.units, real)
-    earlier = earlier_rows(real, s, c, t)
-    if s.has_lengths != 0 and goes_on(s, c, t):
-        carry = carry_rows(real, s, c, t)
-        for row in range(c.row_count):
-            if is_held(s, t, c.row + row):
-                copy(offset(carry, row * width + c.unit), offset(earlier, row * width + c.unit), c.unit_count)
-    if time_of(s, t) == 0 and s.wants_d_initial != 0:
-        each_row(s, c, width, earlier, at(s.d_initial, real, c.row * width), 1)
-        for k in range(s.others):
-            target = at(s.d_initial, real, ((k + 1) * c.rows + c.row) * width)
-            each_row(s, c, width, other_carry_rows(real, s, c, k), target, 1)
+    carry, earlier = carry_rows(real, s, c, t), earlier_rows(real, s, c, t)
+    for row in range(c.row_count):
+        if is_held(s, t, c.row + row):
+            copy(offset(carry, row * width + c.unit), offset(earlier, row * width + c.unit), c.unit_count)
+
+
+@helper
+def give_errors(real, s, c):
+    """Give what the first step hands on to the gradients by the initial states."""
+    width = padded_width(s.units, real)
+    each_row(s, c, width, earlier_rows(real, s, c, time_of(s, 0)), at(s.d_initial, real, c.row * width), 1)
+    for k in range(s.others):
+        target = at(s.d_initial, real, ((k + 1) * c.rows + c.row) * width)
+        each_row(s, c, width, other_carry_rows(real, s, c, k), target, 1)

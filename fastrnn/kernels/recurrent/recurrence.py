@@ -30,7 +30,7 @@ from fastrnn.kernels.recurrent.buffers import (
     take_part,
     time_of,
 )
-from fastrnn.kernels.recurrent.errors import each_row, goes_on, leave_error, take_error
+from fastrnn.kernels.recurrent.errors import each_row, give_errors, goes_on, hold_errors, take_error
 from fastrnn.kernels.recurrent.products import (
     carry_back,
     gate_products,
@@ -170,7 +170,10 @@ def recurrent_backward(real, call, spec):
             t = time_of(s, place)
             take_error(real, s, c, t)
             _step_backward(real, s, c, call, spec, t, d_z_place(s, c, window, t))
-            leave_error(real, s, c, t)
+            if s.has_lengths != 0:
+                hold_errors(real, s, c, t)
+    if window == 0 and s.wants_d_initial != 0:
+        give_errors(real, s, c)
     synchronise(s, c)
     if s.wants_d_input != 0:
         _pass_to_input(real, s, c, window)
