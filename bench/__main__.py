@@ -14,9 +14,10 @@ from bench.start import PROGRAMS, Start, measure_start
 from bench.stepper import KINDS, Kind
 from bench.table import COMMAND, PROJECT, README, fill_blocks, headline, require_blocks, tables
 from bench.worker import PEERS, Worker
-from tests.helpers.cases import GRID, Case
+from tests.helpers.cases import GRID, LONG, Case
 
 _THREADS = (1, 2)
+_CASES = [*GRID, *LONG]
 _BLOCKS = {"peers": ("bench", "bench:headline"), "tutorials": ("tutorials",)}
 """What of the README a run fills."""
 
@@ -80,10 +81,10 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _select(parts: Sequence[str]) -> list[Case]:
-    cases = [case for case in GRID if any(part in case.name for part in parts)]
+    cases = [case for case in _CASES if any(part in case.name for part in parts)]
     if not cases:
         raise SystemExit(
-            f"--rows {' '.join(parts)} names no row; expected a part of: {', '.join(c.name for c in GRID)}"
+            f"--rows {' '.join(parts)} names no row; expected a part of: {', '.join(c.name for c in _CASES)}"
         )
     return cases
 

@@ -10,7 +10,7 @@ from fastrnn.reference.model import gradients, predict
 from fastrnn.reference.training import apply_update, start_training
 from tests.helpers.cases import LEARNING_RATE, Case, make_data, make_weights
 
-_KINDS = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
+_KINDS = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru", "MinGRU": "min_gru", "MinLSTM": "min_lstm"}
 _ADAM = {"kind": "adam", "learning_rate": LEARNING_RATE, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 
 # Relative to the largest element of the array: rounding errors of 3200 added terms stay an order below.

@@ -2,6 +2,7 @@
 
 What one call from Python trains is either a step or an epoch: a loop, also compiled, over minibatches that are laid out
 beforehand, in their order, without a shuffle. The input projection is inside the time loop or one product before it.
+A cell without a recurrent kernel is also run by ``lax.associative_scan``.
 """
 
 import itertools
@@ -16,6 +17,7 @@ from tests.helpers.cases import LEARNING_RATE, Case, make_data, make_weights
 
 _MINIBATCHES = 16
 _PROJECTIONS = ("before", "inside")
+_ASSOCIATIVE = "associative scan"
 # Floating-point operations of a training step of 20 ms and more, where a call from Python costs nothing and an unrolled
 # loop is slower.
 _LARGE = 2e9
@@ -34,8 +36,9 @@ def calls(case: Case, kind: Kind) -> list[str]:
 
 
 def settings(case: Case, kind: Kind) -> list[str]:
+    associative = [_ASSOCIATIVE] if case.scans else []
     unrolls = (1,) if case.training_flops >= _LARGE else (1, 4) if case.B > 1 else (1, 4, 8, 16)
-    return [
+    return associative + [
         f"unroll {unroll}, projection {where}"
         for unroll, where in itertools.product(unrolls, _PROJECTIONS)
         if unroll <= case.T
@@ -43,9 +46,12 @@ def settings(case: Case, kind: Kind) -> list[str]:
 
 
 def prepare(case: Case, kind: Kind, call: str, setting: str) -> Stepper:
-    unroll, where = setting.removeprefix("unroll ").split(", projection ")
     jax.config.update("jax_enable_x64", case.dtype == "float64")
-    predict = _make_model(case, int(unroll), where)
+    if setting == _ASSOCIATIVE:
+        predict = _make_associative_model(case)
+    else:
+        unroll, where = setting.removeprefix("unroll ").split(", projection ")
+        predict = _make_model(case, int(unroll), where)
     if kind == "train":
         return _TrainStepper(case, call, predict)
     compiled = jax.jit(predict)
@@ -72,7 +78,33 @@ def _gru(a, h, recurrent_kernel, recurrent_bias):
     return (1 - z) * jnp.tanh(a_g + r * u_g) + z * h
 
 
-_CELLS = {"SimpleRNN": _simple_rnn, "LSTM": _lstm, "GRU": _gru}
+def _min_gru_terms(a):
+    """Return the factor of the old state and what is added to it."""
+    a_z, n = jnp.split(a, 2, axis=-1)
+    z = jax.nn.sigmoid(a_z)
+    return 1 - z, z * n
+
+
+def _min_lstm_terms(a):
+    a_f, a_i, n = jnp.split(a, 3, axis=-1)
+    f, i = jax.nn.sigmoid(a_f), jax.nn.sigmoid(a_i)
+    return f / (f + i), i / (f + i) * n
+
+
+_SCANS = {"MinGRU": _min_gru_terms, "MinLSTM": _min_lstm_terms}
+
+
+def _scanned(terms):
+    def cell(a, h, recurrent_kernel, recurrent_bias):
+        factor, added = terms(a)
+        return factor * h + added
+
+    return cell
+
+
+_CELLS = {"SimpleRNN": _simple_rnn, "LSTM": _lstm, "GRU": _gru} | {
+    name: _scanned(terms) for name, terms in _SCANS.items()
+}
 
 
 def _make_model(case, unroll, where):
@@ -80,7 +112,8 @@ def _make_model(case, unroll, where):
     cell = _CELLS[case.cell]
 
     def predict(weights, x):
-        kernel, recurrent_kernel, bias, dense_kernel, dense_bias = weights
+        kernel, *recurrent_kernels, bias, dense_kernel, dense_bias = weights
+        recurrent_kernel = None if case.scans else recurrent_kernels[0]
         bias, recurrent_bias = bias if case.cell == "GRU" else (bias, None)
         x = jnp.swapaxes(x, 0, 1)
         zeros = jnp.zeros((case.B, case.H), x.dtype)
@@ -95,6 +128,21 @@ def _make_model(case, unroll, where):
         state, _ = lax.scan(step, state, x, unroll=unroll)
         h = state[0] if case.cell == "LSTM" else state
         return h @ dense_kernel + dense_bias
+
+    return predict
+
+
+def _make_associative_model(case):
+    """Return the same function of a cell without a recurrent kernel, all steps in a tree."""
+    terms = _SCANS[case.cell]
+
+    def join(earlier, later):
+        return earlier[0] * later[0], later[0] * earlier[1] + later[1]
+
+    def predict(weights, x):
+        kernel, bias, dense_kernel, dense_bias = weights
+        _, h = lax.associative_scan(join, terms(jnp.swapaxes(x, 0, 1) @ kernel + bias))
+        return h[-1] @ dense_kernel + dense_bias
 
     return predict
 

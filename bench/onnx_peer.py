@@ -30,7 +30,8 @@ def versions() -> str:
 
 
 def calls(case: Case, kind: Kind) -> list[str]:
-    return ["step"] if kind == "predict" and case.dtype == "float32" else []
+    has_operator = case.cell in _OPERATORS and case.dtype == "float32"
+    return ["step"] if kind == "predict" and has_operator else []
 
 
 def settings(case: Case, kind: Kind) -> list[str]:

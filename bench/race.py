@@ -39,7 +39,7 @@ class Row(NamedTuple):
     """A case, its timings, and medians of what the machine itself reached in the same rounds.
 
     ``peak`` has GFLOP/s of multiply-adds by number of threads; ``bandwidth`` the GB/s of one core out of a buffer as
-    large as the recurrent kernel, measured for batches of one, which read it once a time step.
+    large as the recurrent kernel, measured for batches of one, which read it once a time step if there is one.
     """
 
     kind: Kind
@@ -85,7 +85,7 @@ def run_row(
         for entry, own in zip(contest, times, strict=True):
             own.append(_seconds(entry, kind, case, budget))
         peaks.append([meter.submit(peak_gflops, count).result() for count in threads])
-        if case.B == 1:
+        if case.B == 1 and case.recurrent_bytes:
             bandwidths.append(meter.submit(load_bandwidth, case.recurrent_bytes).result())
     timings = [
         Timing(worker.name, worker.threads, call, setting, float(np.median(own)), own)

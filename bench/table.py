@@ -37,8 +37,10 @@ _NOTES: dict[Kind, str] = {
     "train": """\
 Forward, mean squared error on the last output, backward, Adam. fastrnn is timed through `Trainer.fit`, an epoch a call,
 with the shuffle; PyTorch in eager mode, a call a step; JAX as one compiled call a step and, in the small rows, as one
-compiled call an epoch (no shuffle), the better of the two. GFLOP/s count the products only, with G = 1, 3, 4 gates for
-SimpleRNN, GRU, LSTM: forward 2BT·G(IH + H²), backward 2BT·G(IH + 2H²), since no gradient of x is needed.""",
+compiled call an epoch (no shuffle), the better of the two; MinGRU and MinLSTM there by `associative_scan` or `scan`,
+the better of the two, and not in PyTorch, which has neither. GFLOP/s count the products only, with G = 1, 3, 4, 2,
+3 gates for SimpleRNN, GRU, LSTM, MinGRU, MinLSTM: forward 2BT·G(IH + H²), backward 2BT·G(IH + 2H²), since no gradient
+of x is needed; no H² for the last two.""",
     "predict": """\
 One minibatch, last output only, a call a step from NumPy array to NumPy array, or from the peer's own. fastrnn is timed
 through `Sequential.predict`; PyTorch in inference mode; JAX compiled; ONNX Runtime with a Transpose, its recurrent

@@ -8,10 +8,10 @@ import pytest
 
 from bench.check import reference_outcome, require_agreement
 from bench.project import make_model, make_trainer, prepare
-from tests.helpers.cases import GRID, make_data
+from tests.helpers.cases import GRID, LONG, make_data
 
 
-@pytest.fixture(params=GRID, ids=lambda case: case.name, scope="module")
+@pytest.fixture(params=[*GRID, *LONG], ids=lambda case: case.name, scope="module")
 def case(request):
     return request.param
 

@@ -31,7 +31,7 @@ def versions() -> str:
 
 
 def calls(case: Case, kind: Kind) -> list[str]:
-    return ["step"]
+    return ["step"] if case.cell in _LAYERS else []
 
 
 def settings(case: Case, kind: Kind) -> list[str]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
+GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4, "MinGRU": 2, "MinLSTM": 3}
+_SCANS = ("MinGRU", "MinLSTM")
 LEARNING_RATE = 1e-3
 
 
@@ -29,12 +30,17 @@ class Case(NamedTuple):
         return f"{self.cell}-B{self.B}-T{self.T}-I{self.I}-H{self.H}-{self.dtype}"
 
     @property
+    def scans(self) -> bool:
+        """Whether the cell has no recurrent kernel."""
+        return self.cell in _SCANS
+
+    @property
     def forward_flops(self) -> int:
         """Floating-point operations of the products of one forward pass, 2BT·G(IH + H²): a multiply-add counts as two.
 
-        Activations and the dense layer are left out.
+        Activations and the dense layer are left out; H² is for cells with a recurrent kernel.
         """
-        return 2 * self.B * self.T * GATES[self.cell] * (self.I * self.H + self.H**2)
+        return 2 * self.B * self.T * (GATES[self.cell] * self.I * self.H + self._recurrent_size)
 
     @property
     def training_flops(self) -> int:
@@ -42,12 +48,16 @@ class Case(NamedTuple):
 
         Backward 2BT·G(IH + 2H²): the gradients of both kernels and of the state are needed, but none of x.
         """
-        return 2 * self.forward_flops + 2 * self.B * self.T * GATES[self.cell] * self.H**2
+        return 2 * self.forward_flops + 2 * self.B * self.T * self._recurrent_size
 
     @property
     def recurrent_bytes(self) -> int:
         """Size of the recurrent kernel, which every time step reads once, forward and again backward."""
-        return GATES[self.cell] * self.H**2 * np.dtype(self.dtype).itemsize
+        return self._recurrent_size * np.dtype(self.dtype).itemsize
+
+    @property
+    def _recurrent_size(self) -> int:
+        return 0 if self.scans else GATES[self.cell] * self.H**2
 
 
 GRID = (
@@ -70,6 +80,12 @@ GRID = (
     Case("LSTM", 8, 1000, 16, 64),
     Case("LSTM", 64, 25, 512, 512),
 )
+LONG = tuple(
+    Case(cell, *sizes)
+    for sizes in ((1, 10_000, 16, 64), (32, 1000, 32, 128))
+    for cell in ("MinGRU", "MinLSTM", "GRU", "LSTM")
+)
+"""Long series, where a cell without a recurrent kernel shows what it is good for, beside those with one."""
 
 
 def make_weights(case: Case, seed: int = 0) -> list[NDArray[np.floating]]:
@@ -78,7 +94,7 @@ def make_weights(case: Case, seed: int = 0) -> list[NDArray[np.floating]]:
     Returns
     -------
     kernel : (I, G·H)
-    recurrent_kernel : (H, G·H)
+    recurrent_kernel : (H, G·H), if the cell has one
     bias : (G·H,), for a GRU (2, G·H)
     dense_kernel : (H, 1)
     dense_bias : (1,)
@@ -88,7 +104,8 @@ def make_weights(case: Case, seed: int = 0) -> list[NDArray[np.floating]]:
     width = GATES[case.cell] * case.H
     bias = (2, width) if case.cell == "GRU" else (width,)
     bound = 1.0 / np.sqrt(case.H)
-    shapes = ((case.I, width), (case.H, width), bias, (case.H, 1), (1,))
+    recurrent = [] if case.scans else [(case.H, width)]
+    shapes = [(case.I, width), *recurrent, bias, (case.H, 1), (1,)]
     return [rng.uniform(-bound, bound, shape).astype(case.dtype) for shape in shapes]
 
 
