@@ -70,6 +70,8 @@ class Bidirectional(Stateful, frozen=True):
                 f"Bidirectional has a layer with name={self.layer.name!r}; expected one without: "
                 f"write Bidirectional(..., name={self.layer.name!r})"
             )
+        if self.merge_mode is None:
+            raise self._error("merge_mode", "concat, as a stack carries one output: the two are its halves")
         if self.merge_mode not in MERGE_MODES:
             raise self._error("merge_mode", choice(self.merge_mode, MERGE_MODES))
 

@@ -179,6 +179,7 @@ MODELS: dict[str, tuple[Callable[[], Any], Refusal, list[str]]] = {
         lambda: fr.Bidirectional(fr.LSTM(2, name="a")), V, ["name='a'", "Bidirectional(..., name='a')"]
     ),
     "dense in both directions": (lambda: fr.Bidirectional(fr.Dense(2)), T, ["layer=Dense", "LSTM(32)"]),
+    "no merge_mode": (lambda: fr.Bidirectional(fr.GRU(2), None), V, ["merge_mode=None", "concat", "its halves"]),
     "merge_mode": (lambda: fr.Bidirectional(fr.GRU(2), "max"), V, ["merge_mode='max'", "concat, sum, mul, ave"]),
     "layer name": (lambda: fr.Dense(2, name="a.b"), V, ["name='a.b'", "without '.'"]),
     "learning rate 0": (lambda: fr.SGD(0.0), V, ["SGD has learning_rate=0.0", "above 0"]),
