@@ -1,10 +1,10 @@
-"""Activations over vectors, and their derivatives expressed in the outputs."""
+"""The activations that products can take along, over vectors."""
 
 from __future__ import annotations
 
 from fastrnn.kernels.machine.helper import helper, inlined
 from fastrnn.kernels.machine.maths import sigmoid, tanh
-from fastrnn.kernels.machine.vector import WIDE, lanes, load, load_wide, maximum, select_less, store
+from fastrnn.kernels.machine.vector import WIDE, lanes, load, load_wide, maximum, store
 
 ACTIVATIONS = {"linear": 0, "tanh": 1, "sigmoid": 2, "relu": 3}
 LINEAR, TANH, SIGMOID, RELU = 0, 1, 2, 3
@@ -34,15 +34,3 @@ def activate(code, values, count):
     while i < count:
         store(values, i, activated(code, load(values, i)))
         i += lanes(values)
-
-
-@inlined
-def derivative(code, gradient, output):
-    """The vector ``gradient * f'`` with the derivative expressed in the vector of outputs of ``f``."""
-    if code == TANH:
-        return gradient * (1.0 - output * output)
-    if code == SIGMOID:
-        return gradient * (output * (1.0 - output))
-    if code == RELU:
-        return select_less(0.0, output, gradient, 0.0)
-    return gradient

@@ -25,8 +25,7 @@ from numba.core.ccallback import CFunc
 from fastrnn.kernels.machine import cache
 from fastrnn.kernels.machine.atomics import atomic_add, atomic_load, atomic_store, give_way, relax
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.records import FORMS, Form
-from fastrnn.kernels.machine.records import record as declared
+from fastrnn.kernels.machine.records import FORMS, Form, record
 from fastrnn.kernels.machine.store import Store
 from fastrnn.kernels.machine.undisturbed import Undisturbed
 from fastrnn.kernels.machine.vector import offset, pointer_to
@@ -34,12 +33,7 @@ from fastrnn.kernels.machine.vector import offset, pointer_to
 REALS = {"float32": float32, "float64": float64}
 
 
-def record(integers: str, reals: str = "") -> np.dtype[Any]:
-    """A record type with int64 fields (sizes, codes, addresses) and float64 fields, named in two strings."""
-    return np.dtype([(n, np.int64) for n in integers.split()] + [(n, np.float64) for n in reals.split()], align=True)
-
-
-CALL = declared(
+CALL = record(
     "call",
     """
     member              place?   this thread's in the team
