@@ -41,14 +41,14 @@ def warmup(dtype: str = "float32") -> float:
         for optimizer in OPTIMIZERS:
             Trainer(model, optimizer=optimizer, clip_norm=1.0).fit(ids, y, epochs=1, verbose=0)
         model.predict(ids)
-    x = np.zeros((2, 3, 1))
+    x, y = np.zeros((64, 3, 1)), np.zeros((64, 1))
     model = Sequential([SimpleRNN(2, recurrent_dropout=0.5), Dense(1, "sigmoid")], dtype=dtype)
     model.gradients(x, y, recompute="sqrt")
-    trainer = Trainer(model, "binary_crossentropy", metrics=["mse", "accuracy"])
-    trainer.fit(x, y, epochs=1, validation_data=(x, y), verbose=0)
+    trainer = Trainer(model, "binary_crossentropy", metrics=["mse", "accuracy"], threads=2)
+    trainer.fit(x, y, epochs=1, batch_size=64, validation_data=(x, y), verbose=0)
     model = Sequential([SimpleRNN(2), Dense(2, "softmax")], dtype=dtype)
     for name, loss in LOSSES.items():
         if issubclass(loss, ElementLoss):
-            model.gradients(x, np.full((2, 2), 0.5), name)
-    model.gradients(x, np.zeros(2, int), "sparse_categorical_crossentropy")
+            model.gradients(x, np.full((64, 2), 0.5), name)
+    model.gradients(x, np.zeros(64, int), "sparse_categorical_crossentropy")
     return time.perf_counter() - start
