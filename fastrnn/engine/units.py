@@ -41,9 +41,10 @@ def {name}(z, call, spec, t, steps):
     s, c = fields(spec), fields(call)
     units, width, stride, trains = s.units, padded_width(s.units, z), s.z_stride, s.trains != 0
     low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
+{rows}
     h_before, h_after = state_rows(z, s, c, place_before(s, c, t)), state_rows(z, s, c, place_after(s, c, t))
     gate_step, state_step = c.rows * stride, c.rows * width
-    for step in range(steps):
+    for step in range({steps}):
         ahead = step if s.reads_backwards == 0 else -step
         now, rows = t + ahead, offset(z, ahead * gate_step)
         before_0, after_0 = offset(h_before, ahead * state_step), offset(h_after, ahead * state_step)
@@ -62,11 +63,12 @@ def {name}(d_z, call, spec, t, steps):
     s, c = fields(spec), fields(call)
     units, width, stride, d_stride = s.units, padded_width(s.units, d_z), s.z_stride, s.d_stride
     low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
+{rows}
     h_before, h_after = state_rows(d_z, s, c, place_before(s, c, t)), state_rows(d_z, s, c, place_after(s, c, t))
     tape, carry, earlier = gate_rows(d_z, s, c, t), carry_rows(d_z, s, c, t), earlier_rows(d_z, s, c, t)
     gate_step, d_step, state_step = c.rows * stride, c.rows * d_stride, c.rows * width
     errors_come = has_errors(s, c)
-    for step in range(steps):
+    for step in range({steps}):
         ahead = -step if s.reads_backwards == 0 else step
         now, rows, d_rows = t + ahead, offset(tape, ahead * gate_step), offset(d_z, ahead * d_step)
         before_0, after_0 = offset(h_before, ahead * state_step), offset(h_after, ahead * state_step)
@@ -127,6 +129,8 @@ class _Units:
         ]
         self.errors = [leaf(f"error {k}") for k in range(len(self.states))]
         self.pulled = leaf("pulled")
+        self.scans = not cell.recurrent_gates
+        self.steps = "steps" if self.scans else "1"  # no loop where each step waits for a product
         self.direct, self.aliases = True, False
         self.kept = self._kept()
         self._settle()
@@ -161,7 +165,7 @@ class _Units:
                 self.kept = [block if block is unknown.leaf else kept for block, kept in self._pairs()]
         is_plain = len(self.blocks) == len(self.states) == 1 and self.argument is None
         self.aliases = is_plain and self.kept[0] is self.outputs[0]
-        self.direct = self.direct or self.argument is not None or not self.cell.recurrent_gates
+        self.direct = self.direct or self.argument is not None or self.scans
 
     def _pairs(self) -> list[tuple[Expression, Expression]]:
         return list(zip(self.blocks, self.kept, strict=True))
@@ -231,9 +235,15 @@ class _Units:
             lines.append(f"read = read_rows({real}, s, c, {t})")
         return lines
 
+    def _rows(self) -> list[str]:
+        """Rows of a single block lie one behind the other: a loop over all of them is one over their numbers."""
+        if not self.aliases or self.vectors or any(self.zones):
+            return []
+        return ["if not has_lengths and s.splits_units == 0:", "    count, last = 1, count * width"]
+
     def _forward_source(self) -> str:
         lines = Lines(self._gates() | self._others())
-        new = [lines.name(output) for output in self.outputs]
+        new = [lines.name(output) for output in reversed(self.outputs)][::-1]  # h last, as it enters no other
         kept = []
         for k, (block, value) in enumerate(self._pairs()):
             if value is not block and not self.aliases:
@@ -248,6 +258,7 @@ class _Units:
         ]
         held.append("    continue")
         return _FORWARD.format(
+            steps=self.steps, rows=_indented(self._rows(), 1),
             name="units_forward", doc="Gates and states of some steps.",
             places=_indented(self._places("z", "now"), 2), held=_indented(held, 3), lines=_indented(body, 4),
         )  # fmt: skip
@@ -259,6 +270,7 @@ class _Units:
         value = lines.name(self.argument)
         body = [*lines.lines, f"put(gates, {_place(len(self.blocks))}, {_vector(value, 'z')}, units - j)"]
         return _FORWARD.format(
+            steps=self.steps, rows=_indented(self._rows(), 1),
             name="late_forward", doc="What the late product multiplies.",
             places=_indented(self._places("z", "now"), 2), held="", lines=_indented(body, 4),
         )  # fmt: skip
@@ -317,11 +329,11 @@ class _Units:
             value = _vector("0.0" if gradients.read is None else lines.name(gradients.read), "d_z")
             stores.append(f"store(pulled, begin + j, {value})")
             nothing.append("store(pulled, begin + j, nothing)")
-        scans = not self.cell.recurrent_gates
         return _BACKWARD.format(
+            steps=self.steps, rows=_indented(self._rows(), 1),
             name="units_backward", doc="Gradients of some steps, from the last to the first.",
-            take=_indented(["if errors_come:", "    take_error(d_z, s, c, now)"] if scans else [], 2),
-            leave=_indented(["if has_lengths:", "    hold_errors(d_z, s, c, now)"] if scans else [], 2),
+            take=_indented(["if errors_come:", "    take_error(d_z, s, c, now)"] if self.scans else [], 2),
+            leave=_indented(["if has_lengths:", "    hold_errors(d_z, s, c, now)"] if self.scans else [], 2),
             places=_indented(self._back_places(), 2),
             nothing=_indented(nothing, 5), lines=_indented([*lines.lines, *stores], 4),
         )  # fmt: skip
@@ -332,6 +344,7 @@ class _Units:
         gradient = self._gradients().blocks[k]
         value = _vector("0.0" if gradient is None else lines.name(gradient), "d_z")
         return _BACKWARD.format(
+            steps=self.steps, rows=_indented(self._rows(), 1),
             name="late_backward", doc="The gradient of the late gate.", take="", leave="",
             places=_indented(self._back_places(), 2),
             nothing=_indented([f"put(own, {_place(k)}, nothing, units - j)"], 5),

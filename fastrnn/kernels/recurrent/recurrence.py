@@ -30,7 +30,7 @@ from fastrnn.kernels.recurrent.buffers import (
     take_part,
     time_of,
 )
-from fastrnn.kernels.recurrent.errors import each_row, give_errors, goes_on, hold_errors, take_error
+from fastrnn.kernels.recurrent.errors import each_row, give_errors, goes_on, has_errors, hold_errors, take_error
 from fastrnn.kernels.recurrent.products import (
     carry_back,
     gate_products,
@@ -166,11 +166,13 @@ def recurrent_backward(real, call, spec):
         d_z = rows_at(s.d_z, real, c, d_z_place(s, c, window, t), c.row, s.d_stride)
         call_units(s.units_backward, d_z, call, spec, t, c.last - window)
     else:
+        errors_come, has_lengths = has_errors(s, c), s.has_lengths != 0
         for place in range(c.last - 1, window - 1, -1):
             t = time_of(s, place)
-            take_error(real, s, c, t)
+            if errors_come:
+                take_error(real, s, c, t)
             _step_backward(real, s, c, call, spec, t, d_z_place(s, c, window, t))
-            if s.has_lengths != 0:
+            if has_lengths:
                 hold_errors(real, s, c, t)
     if window == 0 and s.wants_d_initial != 0:
         give_errors(real, s, c)
