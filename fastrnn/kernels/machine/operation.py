@@ -211,6 +211,8 @@ def at(address, real, place=0):
 @helper
 def share(items, unit, thread, threads):
     """The range ``[start, stop)`` of ``items`` that falls to ``thread``: whole units, as even as can be."""
+    if threads == 1:  # without the divisions, of which a minibatch of one short row would feel those of each operation
+        return 0, items
     units = (items + unit - 1) // unit
     return min(items, units * thread // threads * unit), min(items, units * (thread + 1) // threads * unit)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastrnn.kernels.machine.helper import helper, inlined
-from fastrnn.kernels.machine.operation import share
 from fastrnn.kernels.machine.vector import first_lanes, lane, lanes, load, offset, splat, store
 
 
@@ -74,15 +73,14 @@ def put(target, place, value, left):
 
 @helper
 def add_column_sums(values, rows, width, out, columns, thread, threads):
-    """``out[j] += sum of values[:, j]``; the vectors of columns are shared out among the threads."""
+    """``out[j] += sum of values[:, j]``; four vectors at a time are shared out among the threads."""
     step = lanes(values)
-    first, last = share(columns, step, thread, threads)
-    while first + 4 * step <= last:
-        _add_four_sums(values, rows, width, out, first)
-        first += 4 * step
-    while first < last:
-        _add_sums(values, rows, width, out, first, min(step, last - first))
-        first += step
+    for begin in range(thread * 4 * step, columns, threads * 4 * step):
+        if begin + 4 * step <= columns:
+            _add_four_sums(values, rows, width, out, begin)
+            continue
+        for first in range(begin, columns, step):
+            _add_sums(values, rows, width, out, first, min(step, columns - first))
 
 
 @helper
