@@ -201,25 +201,26 @@ def _each(numbers, rule, real, call, spec):
     """Apply a rule to this thread's pieces, vector by vector.
 
     ``numbers(real, s, c)`` returns what is the same for all of them, ``rule(s, n, p, g, states, i)`` the new parameters
-    from the old ones and the clipped gradient; it keeps its states itself, at ``i``.
+    from the old ones and the clipped gradient; it keeps its states itself, at ``i``. Flags that the rule asks for every
+    vector are among the numbers: read from the record they would be loaded again after every store.
     """
     s, c = fields(spec), fields(call)
     parameters, gradients = at(s.parameters, real), at(s.gradients, real)
     states = at(s.first_state, real), at(s.second_state, real), at(s.third_state, real)
-    limit = real_of(real, s.clip_value)
+    clips, limit = s.clips_value, real_of(real, s.clip_value)
     factor = real_of(real, _norm_factor(s))
     n = numbers(real, s, c)
     for piece in range(*_own_pieces(s, c)):
         start, stop = _piece(s, piece)
         for i in range(start, stop, lanes(real)):
-            g = _clipped(load(gradients, i), s.clips_value, limit) * factor
+            g = _clipped(load(gradients, i), clips, limit) * factor
             _write(parameters, i, rule(s, n, load(parameters, i), g, states, i, stop - i), stop - i)
 
 
 @inlined
-def _decayed(s, g, p, decay):
+def _decayed(g, p, decay):
     """The gradient with ``weight_decay`` (L2)."""
-    return fma(p, decay, g) if s.weight_decay != 0.0 else g
+    return fma(p, decay, g) if decay != 0.0 else g
 
 
 @helper
@@ -257,18 +258,19 @@ def _adam_numbers(real, s, c):
     scale = 1.0 / (1.0 - s.beta_2**c.step) ** 0.5
     return (
         real_of(real, rate), real_of(real, scale), real_of(real, s.beta_1), real_of(real, 1.0 - s.beta_1),
-        real_of(real, s.beta_2), real_of(real, 1.0 - s.beta_2), real_of(real, s.epsilon), real_of(real, s.weight_decay),
+        real_of(real, s.beta_2), real_of(real, 1.0 - s.beta_2), real_of(real, s.epsilon), s.amsgrad != 0,
+        real_of(real, s.weight_decay),
     )  # fmt: skip
 
 
 @inlined
-def _adam_move(s, n, g, states, i):
-    rate, scale, keep_1, add_1, keep_2, add_2, epsilon, _ = n
+def _adam_move(n, g, states, i):
+    rate, scale, keep_1, add_1, keep_2, add_2, epsilon, amsgrad, _ = n
     m = fma(load(states[0], i), keep_1, g * add_1)
     v = fma(load(states[1], i), keep_2, g * g * add_2)
     store(states[0], i, m)
     store(states[1], i, v)
-    if s.amsgrad != 0:
+    if amsgrad:
         v = maximum(load(states[2], i), v)
         store(states[2], i, v)
     return positive_quotient(m * rate, fma(square_root(v), scale, epsilon))
@@ -276,7 +278,7 @@ def _adam_move(s, n, g, states, i):
 
 @inlined
 def _adam(s, n, p, g, states, i, left):
-    return p - _adam_move(s, n, _decayed(s, g, p, n[7]), states, i)
+    return p - _adam_move(n, _decayed(g, p, n[8]), states, i)
 
 
 @operation(UPDATE)
@@ -303,7 +305,7 @@ def _rmsprop_numbers(real, s, c):
 @inlined
 def _rmsprop(s, n, p, g, states, i, left):
     rate, momentum, epsilon, keep, add_new, decay = n
-    g = _decayed(s, g, p, decay)
+    g = _decayed(g, p, decay)
     v = fma(load(states[0], i), keep, g * g * add_new)
     store(states[0], i, v)
     if s.centered != 0:
@@ -338,7 +340,7 @@ def _adagrad_numbers(real, s, c):
 @inlined
 def _adagrad(s, n, p, g, states, i, left):
     rate, epsilon, decay = n
-    g = _decayed(s, g, p, decay)
+    g = _decayed(g, p, decay)
     a = fma(g, g, load(states[0], i))
     _write(states[0], i, a, left)
     return p - positive_quotient(g * rate, square_root(a) + epsilon)
@@ -358,13 +360,14 @@ def adagrad_update(real, call, spec):
 
 @helper
 def _adamw_numbers(real, s, c):
-    rate, scale, keep_1, add_1, keep_2, add_2, epsilon, _ = _adam_numbers(real, s, c)
-    return rate, scale, keep_1, add_1, keep_2, add_2, epsilon, real_of(real, 1.0 - s.learning_rate * s.weight_decay)
+    rate, scale, keep_1, add_1, keep_2, add_2, epsilon, amsgrad, _ = _adam_numbers(real, s, c)
+    keep = real_of(real, 1.0 - s.learning_rate * s.weight_decay)
+    return rate, scale, keep_1, add_1, keep_2, add_2, epsilon, amsgrad, keep
 
 
 @inlined
 def _adamw(s, n, p, g, states, i, left):
-    return p * n[7] - _adam_move(s, n, g, states, i)
+    return p * n[8] - _adam_move(n, g, states, i)
 
 
 @operation(UPDATE)
@@ -402,7 +405,7 @@ def _nadam_numbers(real, s, c):
 @inlined
 def _nadam(s, n, p, g, states, i, left):
     of_gradient, of_mean, scale, keep_1, add_1, keep_2, add_2, epsilon, decay = n
-    g = _decayed(s, g, p, decay)
+    g = _decayed(g, p, decay)
     m = fma(load(states[0], i), keep_1, g * add_1)
     v = fma(load(states[1], i), keep_2, g * g * add_2)
     store(states[0], i, m)
@@ -433,7 +436,7 @@ def _adadelta_numbers(real, s, c):
 @inlined
 def _adadelta(s, n, p, g, states, i, left):
     rate, keep, add_new, epsilon, decay = n
-    g = _decayed(s, g, p, decay)
+    g = _decayed(g, p, decay)
     v, u = fma(load(states[0], i), keep, g * g * add_new), load(states[1], i)
     move = positive_quotient(square_root(u + epsilon) * g, square_root(v + epsilon))
     store(states[0], i, v)
@@ -464,7 +467,7 @@ def _adamax_numbers(real, s, c):
 @inlined
 def _adamax(s, n, p, g, states, i, left):
     rate, keep_1, add_1, keep_2, epsilon, decay = n
-    g = _decayed(s, g, p, decay)
+    g = _decayed(g, p, decay)
     m = fma(load(states[0], i), keep_1, g * add_1)
     u = maximum(absolute(g) + epsilon, load(states[1], i) * keep_2)
     store(states[0], i, m)
