@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastrnn.kernels.machine.helper import helper, inlined
-from fastrnn.kernels.machine.vector import first_lanes, lane, lanes, load, offset, splat, store
+from fastrnn.kernels.machine.vector import WIDE, first_lanes, lane, lanes, load, load_wide, splat, splat_wide, store
 
 
 @helper
@@ -73,60 +73,31 @@ def put(target, place, value, left):
 
 @helper
 def add_column_sums(values, rows, width, out, columns, thread, threads):
-    """``out[j] += sum of values[:, j]``; four vectors at a time are shared out among the threads."""
-    step = lanes(values)
-    for begin in range(thread * 4 * step, columns, threads * 4 * step):
-        if begin + 4 * step <= columns:
-            _add_four_sums(values, rows, width, out, begin)
+    """``out[j] += sum of values[:, j]``: even rows and odd ones by themselves; the threads share out the columns."""
+    across = WIDE * lanes(values)
+    for begin in range(thread * across, columns, threads * across):
+        if begin + across <= columns:
+            even, odd = splat_wide(values, 0.0), splat_wide(values, 0.0)
+            for row in range(0, rows - 1, 2):
+                even = even + load_wide(values, row * width + begin)
+                odd = odd + load_wide(values, (row + 1) * width + begin)
+            if rows % 2 == 1:
+                even = even + load_wide(values, (rows - 1) * width + begin)
+            store(out, begin, load_wide(out, begin) + (even + odd))
             continue
-        for first in range(begin, columns, step):
-            _add_sums(values, rows, width, out, first, min(step, columns - first))
-
-
-@helper
-def _add_four_sums(values, rows, width, out, first):
-    """The same of four vectors side by side, of which a row has whole cache lines."""
-    step, zero = lanes(values), splat(values, 0.0)
-    even_0, even_1, even_2, even_3 = zero, zero, zero, zero
-    odd_0, odd_1, odd_2, odd_3 = zero, zero, zero, zero
-    row = 0
-    while row + 2 <= rows:
-        one, other = offset(values, row * width + first), offset(values, (row + 1) * width + first)
-        even_0, odd_0 = even_0 + load(one, 0), odd_0 + load(other, 0)
-        even_1, odd_1 = even_1 + load(one, step), odd_1 + load(other, step)
-        even_2, odd_2 = even_2 + load(one, 2 * step), odd_2 + load(other, 2 * step)
-        even_3, odd_3 = even_3 + load(one, 3 * step), odd_3 + load(other, 3 * step)
-        row += 2
-    if row < rows:
-        one = offset(values, row * width + first)
-        even_0, even_1 = even_0 + load(one, 0), even_1 + load(one, step)
-        even_2, even_3 = even_2 + load(one, 2 * step), even_3 + load(one, 3 * step)
-    _add_vector(even_0 + odd_0, offset(out, first), step)
-    _add_vector(even_1 + odd_1, offset(out, first + step), step)
-    _add_vector(even_2 + odd_2, offset(out, first + 2 * step), step)
-    _add_vector(even_3 + odd_3, offset(out, first + 3 * step), step)
+        for first in range(begin, columns, lanes(values)):
+            _add_sums(values, rows, width, out, first, min(lanes(values), columns - first))
 
 
 @helper
 def _add_sums(values, rows, width, out, first, count):
-    """The sums of a vector of columns: even rows and odd ones by themselves."""
-    even = splat(values, 0.0)
-    odd = splat(values, 0.0)
-    row = 0
-    while row + 2 <= rows:
+    """The sums of the first columns of a vector."""
+    even, odd = splat(values, 0.0), splat(values, 0.0)
+    for row in range(0, rows - 1, 2):
         even = even + load(values, row * width + first)
         odd = odd + load(values, (row + 1) * width + first)
-        row += 2
-    if row < rows:
-        even = even + load(values, row * width + first)
-    _add_vector(even + odd, offset(out, first), count)
-
-
-@helper
-def _add_vector(vector, out, count):
-    """Add the first lanes of a vector to ``count`` numbers."""
-    if count == lanes(out):
-        store(out, 0, load(out, 0) + vector)
-        return
+    if rows % 2 == 1:
+        even = even + load(values, (rows - 1) * width + first)
+    total = even + odd
     for j in range(count):
-        out[j] += lane(vector, j)
+        out[first + j] += lane(total, j)

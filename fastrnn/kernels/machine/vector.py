@@ -188,15 +188,21 @@ def doubles_at(typingctx, address):
     return types.CPointer(float64)(int64), codegen
 
 
-@intrinsic
-def splat(typingctx, pointer, number):
-    """A vector (of the type that ``pointer`` points to) with ``number`` in every lane."""
-    real = pointer.dtype
+def _splatter(registers, doc):
+    def splat(typingctx, pointer, number):
+        kind = vector_of(pointer.dtype, registers)
 
-    def codegen(context, builder, sig, args):
-        return splat_of(builder, args[1], LANES[real])
+        def codegen(context, builder, sig, args):
+            return splat_of(builder, args[1], kind.lanes)
 
-    return vector_of(real)(pointer, real), codegen
+        return kind(pointer, pointer.dtype), codegen
+
+    splat.__doc__ = doc
+    return intrinsic(splat)
+
+
+splat = _splatter(1, "A vector (of the type that ``pointer`` points to) with ``number`` in every lane.")
+splat_wide = _splatter(WIDE, "As `splat`, `WIDE` registers.")
 
 
 @intrinsic

@@ -18,6 +18,8 @@ from fastrnn.kernels.recurrent.buffers import (
     recurrent_columns,
 )
 
+_SUMS = 4
+
 
 @operation(RECURRENT)
 @njit
@@ -37,11 +39,10 @@ def recurrent_gradients(real, call, spec):
         _add_states(real, s, c, t, offset(d_z, columns), gates, recurrents, terms)
     if s.late != 0:
         _add_late(real, s, c, t, offset(d_z, columns - s.late * s.units), gates + recurrents, terms)
-    if s.use_bias != 0:
-        _add_biases(real, s, c, d_z, terms)
-    for k in range(s.vectors):
-        own = offset(d_z, columns + recurrents + k * s.units)
-        add_column_sums(own, terms, s.d_stride, at(integers_at(s.d_vector)[k], real), s.units, c.thread, c.threads)
+    for k in range(_SUMS + s.vectors):
+        place, out, count = _sum_of(real, s, k)
+        if count > 0:
+            add_column_sums(offset(d_z, place), terms, s.d_stride, out, count, c.thread, c.threads)
 
 
 @helper
@@ -101,19 +102,26 @@ def _add_late(real, s, c, t, d_z, first, terms):
 
 
 @helper
-def _add_biases(real, s, c, d_z, terms):
-    """``db += sum of d_z``, and for the recurrents' bias likewise."""
-    bias, columns, gates = at(s.d_bias, real), input_columns(s), s.gates * s.units
-    add_column_sums(d_z, terms, s.d_stride, bias, columns, c.thread, c.threads)
-    if s.recurrents == 0:
-        return
-    own, recurrents = offset(bias, columns), s.recurrents * s.units
-    add_column_sums(d_z, terms, s.d_stride, own, gates, c.thread, c.threads)
-    add_column_sums(offset(d_z, columns), terms, s.d_stride, offset(own, gates), recurrents, c.thread, c.threads)
-    late = s.late * s.units
-    add_column_sums(
-        offset(d_z, columns - late), terms, s.d_stride, offset(own, gates + recurrents), late, c.thread, c.threads
-    )  # fmt: skip
+def _sum_of(real, s, k):
+    """The ``k``-th gradient that is a sum of columns: their place in ``d_z``, where it is, and how many they are.
+
+    These are the bias's parts, in one piece for the kernel and in those of the recurrent kernel, then the vectors.
+    """
+    columns, gates, recurrents, late = input_columns(s), s.gates * s.units, s.recurrents * s.units, s.late * s.units
+    if k >= _SUMS:
+        k -= _SUMS
+        return columns + recurrents + k * s.units, at(integers_at(s.d_vector)[k], real), s.units
+    bias = at(s.d_bias, real)
+    if s.use_bias == 0 or (k > 0 and recurrents == 0):
+        return 0, bias, 0
+    if k == 0:
+        return 0, bias, columns
+    bias = offset(bias, columns)
+    if k == 1:
+        return 0, bias, gates
+    if k == 2:
+        return columns, offset(bias, gates), recurrents
+    return columns - late, offset(bias, gates + recurrents), late
 
 
 @helper

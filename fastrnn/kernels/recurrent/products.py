@@ -113,9 +113,11 @@ def _pack_back(real, s, c, source, gates, packed):
 def recurrent_pack(real, call, spec):
     """Lay the parameters out for the products; once a minibatch, after the update."""
     s, c = fields(spec), fields(call)
-    if s.packed_joined != 0:
-        terms = s.input_size + s.units
-        _pack_gates(real, s, c, at(s.kernel, real), s.gates * s.units, terms, s.gates, at(s.packed_joined, real))
+    if s.ids == 0:
+        gates, terms, packed = s.gates + s.inputs + s.late, s.input_size, s.packed_kernel
+        if s.packed_joined != 0:
+            terms, packed = s.input_size + s.units, s.packed_joined
+        _pack_gates(real, s, c, at(s.kernel, real), gates * s.units, terms, gates, at(packed, real))
     if s.recurrent_kernel != 0:
         _pack_recurrent(real, s, c, at(s.recurrent_kernel, real))
     if c.thread == 0:
@@ -123,33 +125,27 @@ def recurrent_pack(real, call, spec):
         for k in range(s.vectors):
             vector = at(integers_at(s.vector)[k], real)
             copy_numbers(vector, at(s.packed_vector, real, k * padded_width(s.units, real)), s.units)
-    columns = input_columns(s)
-    if s.ids == 0 and s.packed_joined == 0:
-        gates = s.gates + s.inputs + s.late
-        _pack_gates(real, s, c, at(s.kernel, real), columns, s.input_size, gates, at(s.packed_kernel, real))
     if s.wants_d_input != 0:
-        packed = at(s.packed_kernel_back, real)
-        call_pack(s.pack, at(s.kernel, real), 1, columns, columns, s.input_size, packed, c.thread, c.threads)
+        columns, back = input_columns(s), at(s.packed_kernel_back, real)
+        call_pack(s.pack, at(s.kernel, real), 1, columns, columns, s.input_size, back, c.thread, c.threads)
 
 
 @helper
 def _pack_recurrent(real, s, c, kernel):
-    columns, first = recurrent_columns(s), s.gates * s.units
-    if s.packed_joined == 0 and s.gates != 0:
-        _pack_gates(real, s, c, kernel, columns, s.units, s.gates, at(s.packed_recurrent, real))
-    if s.recurrents != 0:
-        _pack_gates(real, s, c, offset(kernel, first), columns, s.units, s.recurrents, packed_recurrents(real, s))
-    if s.late != 0:
-        late = offset(kernel, first + s.recurrents * s.units)
-        _pack_gates(real, s, c, late, columns, s.units, s.late, packed_late(real, s))
-    if s.trains != 0:
-        if s.gates != 0:
-            _pack_back(real, s, c, kernel, s.gates, packed_back(real, s, 0))
-        if s.recurrents != 0:
-            _pack_back(real, s, c, offset(kernel, first), s.recurrents, packed_back(real, s, s.gates))
-        if s.late != 0:
-            late = offset(kernel, first + s.recurrents * s.units)
-            _pack_back(real, s, c, late, s.late, packed_back(real, s, s.gates + s.recurrents))
+    """Pack gates, recurrents and late, one after the other, both ways."""
+    first, panels = 0, 0
+    for block in range(3):
+        gates = s.gates if block == 0 else s.recurrents if block == 1 else s.late
+        if gates == 0:
+            continue
+        own = offset(kernel, first * s.units)
+        if block > 0 or s.packed_joined == 0:
+            packed = at(s.packed_recurrent, real, s.units * panels)
+            _pack_gates(real, s, c, own, recurrent_columns(s), s.units, gates, packed)
+        if s.trains != 0:
+            _pack_back(real, s, c, own, gates, packed_back(real, s, first))
+        first += gates
+        panels += padded_width(gates * s.units, real)
 
 
 @helper
