@@ -1,8 +1,8 @@
 """Searches: more of what the suite draws a sample of.
 
-Each ``tests/search_NAME.py`` is a command: ``python -m tests.search_NAME --seconds 20 --seed 0`` tries random cases,
-those of the seed first, for about so long (processes that it starts included) and says how many it has tried. Where a
-case fails, it says how to see that one again and ends with a status other than 0. `.ci/run` runs each of them.
+Each ``tests/searches/NAME.py`` is a command: ``python -m tests.searches.NAME --seconds 20 --seed 0`` tries random
+cases, those of the seed first, for about so long (processes that it starts included) and says how many it has tried.
+Where a case fails, it says how to see that one again and ends with a status other than 0. `.ci/run` runs each of them.
 """
 
 import argparse

@@ -184,6 +184,7 @@ class Interrupter:
 
     def __init__(self) -> None:
         self.has_fired = False
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has those in the background ignore it
         signal.signal(signal.SIGALRM, self._fire)
         self.place = ""
         self.swallowed: list[str] = []
