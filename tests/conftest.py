@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ import fastrnn  # noqa: E402
 
 if Path(fastrnn.__file__).parents[1] == ROOT:  # not installed: processes that a test starts find it as this one does
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has those in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first example of a test may compile kernels.
 settings.register_profile("fastrnn", deadline=None)
