@@ -241,6 +241,9 @@ class _Units:
             return []
         return ["if not has_lengths and s.splits_units == 0:", "    count, last = 1, count * width"]
 
+    def _filled(self, template: str, **parts: str) -> str:
+        return template.format(steps=self.steps, rows=_indented(self._rows(), 1), **parts)
+
     def _forward_source(self) -> str:
         lines = Lines(self._gates() | self._others())
         new = [lines.name(output) for output in reversed(self.outputs)][::-1]  # h last, as it enters no other
@@ -257,9 +260,8 @@ class _Units:
             for k in range(len(new))
         ]
         held.append("    continue")
-        return _FORWARD.format(
-            steps=self.steps, rows=_indented(self._rows(), 1),
-            name="units_forward", doc="Gates and states of some steps.",
+        return self._filled(
+            _FORWARD, name="units_forward", doc="Gates and states of some steps.",
             places=_indented(self._places("z", "now"), 2), held=_indented(held, 3), lines=_indented(body, 4),
         )  # fmt: skip
 
@@ -269,9 +271,8 @@ class _Units:
         lines = Lines(self._gates() | self._others())
         value = lines.name(self.argument)
         body = [*lines.lines, f"put(gates, {_place(len(self.blocks))}, {_vector(value, 'z')}, units - j)"]
-        return _FORWARD.format(
-            steps=self.steps, rows=_indented(self._rows(), 1),
-            name="late_forward", doc="What the late product multiplies.",
+        return self._filled(
+            _FORWARD, name="late_forward", doc="What the late product multiplies.",
             places=_indented(self._places("z", "now"), 2), held="", lines=_indented(body, 4),
         )  # fmt: skip
 
@@ -329,9 +330,8 @@ class _Units:
             value = _vector("0.0" if gradients.read is None else lines.name(gradients.read), "d_z")
             stores.append(f"store(pulled, begin + j, {value})")
             nothing.append("store(pulled, begin + j, nothing)")
-        return _BACKWARD.format(
-            steps=self.steps, rows=_indented(self._rows(), 1),
-            name="units_backward", doc="Gradients of some steps, from the last to the first.",
+        return self._filled(
+            _BACKWARD, name="units_backward", doc="Gradients of some steps, from the last to the first.",
             take=_indented(["if errors_come:", "    take_error(d_z, s, c, now)"] if self.scans else [], 2),
             leave=_indented(["if has_lengths:", "    hold_errors(d_z, s, c, now)"] if self.scans else [], 2),
             places=_indented(self._back_places(), 2),
@@ -343,9 +343,8 @@ class _Units:
         lines = Lines(self._known_back())
         gradient = self._gradients().blocks[k]
         value = _vector("0.0" if gradient is None else lines.name(gradient), "d_z")
-        return _BACKWARD.format(
-            steps=self.steps, rows=_indented(self._rows(), 1),
-            name="late_backward", doc="The gradient of the late gate.", take="", leave="",
+        return self._filled(
+            _BACKWARD, name="late_backward", doc="The gradient of the late gate.", take="", leave="",
             places=_indented(self._back_places(), 2),
             nothing=_indented([f"put(own, {_place(k)}, nothing, units - j)"], 5),
             lines=_indented([*lines.lines, f"put(own, {_place(k)}, {value}, units - j)"], 4),

@@ -19,6 +19,7 @@ from fastrnn.kernels.recurrent.buffers import (
 )
 
 _SUMS = 4
+"""Parts that a bias has at most: that of the kernel, then gates, recurrents and late of the recurrent kernel."""
 
 
 @operation(RECURRENT)

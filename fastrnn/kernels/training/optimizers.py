@@ -200,9 +200,9 @@ def _norm_factor(s):
 def _each(numbers, rule, real, call, spec):
     """Apply a rule to this thread's pieces, vector by vector.
 
-    ``numbers(real, s, c)`` returns what is the same for all of them, ``rule(s, n, p, g, states, i)`` the new parameters
-    from the old ones and the clipped gradient; it keeps its states itself, at ``i``. Flags that the rule asks for every
-    vector are among the numbers: read from the record they would be loaded again after every store.
+    ``numbers(real, s, c)`` returns what is the same for all of them, ``rule(n, p, g, states, i, left)`` the new
+    parameters from the old ones and the clipped gradient; it keeps its states itself, at ``i``. Flags that the rule
+    asks for every vector are among the numbers: read from the record they would be loaded again after every store.
     """
     s, c = fields(spec), fields(call)
     parameters, gradients = at(s.parameters, real), at(s.gradients, real)
@@ -214,7 +214,7 @@ def _each(numbers, rule, real, call, spec):
         start, stop = _piece(s, piece)
         for i in range(start, stop, lanes(real)):
             g = _clipped(load(gradients, i), clips, limit) * factor
-            _write(parameters, i, rule(s, n, load(parameters, i), g, states, i, stop - i), stop - i)
+            _write(parameters, i, rule(n, load(parameters, i), g, states, i, stop - i), stop - i)
 
 
 @inlined
@@ -231,17 +231,19 @@ def _sgd_numbers(real, s, c):
         real_of(real, s.momentum),
         real_of(real, s.weight_decay),
         real_of(real, taken),
+        s.first_state != 0,
+        s.nesterov != 0,
     )
 
 
 @inlined
-def _sgd(s, n, p, g, states, i, left):
-    rate, momentum, decay, taken = n
+def _sgd(n, p, g, states, i, left):
+    rate, momentum, decay, taken, has_velocity, nesterov = n
     g = fma(p, decay, g)
-    if s.first_state != 0:
-        v = fma(load(states[0], i), momentum, g * taken if s.dampening != 0.0 else g)
+    if has_velocity:
+        v = fma(load(states[0], i), momentum, g * taken)
         store(states[0], i, v)
-        g = fma(v, momentum, g) if s.nesterov != 0 else v
+        g = fma(v, momentum, g) if nesterov else v
     return p - g * rate
 
 
@@ -277,7 +279,7 @@ def _adam_move(n, g, states, i):
 
 
 @inlined
-def _adam(s, n, p, g, states, i, left):
+def _adam(n, p, g, states, i, left):
     return p - _adam_move(n, _decayed(g, p, n[8]), states, i)
 
 
@@ -298,22 +300,22 @@ def adam_update(real, call, spec):
 def _rmsprop_numbers(real, s, c):
     return (
         real_of(real, s.learning_rate), real_of(real, s.momentum), real_of(real, s.epsilon), real_of(real, s.rho),
-        real_of(real, 1.0 - s.rho), real_of(real, s.weight_decay),
+        real_of(real, 1.0 - s.rho), real_of(real, s.weight_decay), s.centered != 0,
     )  # fmt: skip
 
 
 @inlined
-def _rmsprop(s, n, p, g, states, i, left):
-    rate, momentum, epsilon, keep, add_new, decay = n
+def _rmsprop(n, p, g, states, i, left):
+    rate, momentum, epsilon, keep, add_new, decay, centered = n
     g = _decayed(g, p, decay)
     v = fma(load(states[0], i), keep, g * g * add_new)
     store(states[0], i, v)
-    if s.centered != 0:
+    if centered:
         mean = fma(load(states[2], i), keep, g * add_new)
         store(states[2], i, mean)
         v = maximum(v - mean * mean, 0.0)
     move = positive_quotient(g, square_root(v) + epsilon)
-    if s.momentum != 0.0:
+    if momentum != 0.0:
         move = fma(load(states[1], i), momentum, move)
         store(states[1], i, move)
     return p - move * rate
@@ -338,7 +340,7 @@ def _adagrad_numbers(real, s, c):
 
 
 @inlined
-def _adagrad(s, n, p, g, states, i, left):
+def _adagrad(n, p, g, states, i, left):
     rate, epsilon, decay = n
     g = _decayed(g, p, decay)
     a = fma(g, g, load(states[0], i))
@@ -366,7 +368,7 @@ def _adamw_numbers(real, s, c):
 
 
 @inlined
-def _adamw(s, n, p, g, states, i, left):
+def _adamw(n, p, g, states, i, left):
     return p * n[8] - _adam_move(n, g, states, i)
 
 
@@ -403,7 +405,7 @@ def _nadam_numbers(real, s, c):
 
 
 @inlined
-def _nadam(s, n, p, g, states, i, left):
+def _nadam(n, p, g, states, i, left):
     of_gradient, of_mean, scale, keep_1, add_1, keep_2, add_2, epsilon, decay = n
     g = _decayed(g, p, decay)
     m = fma(load(states[0], i), keep_1, g * add_1)
@@ -434,7 +436,7 @@ def _adadelta_numbers(real, s, c):
 
 
 @inlined
-def _adadelta(s, n, p, g, states, i, left):
+def _adadelta(n, p, g, states, i, left):
     rate, keep, add_new, epsilon, decay = n
     g = _decayed(g, p, decay)
     v, u = fma(load(states[0], i), keep, g * g * add_new), load(states[1], i)
@@ -465,7 +467,7 @@ def _adamax_numbers(real, s, c):
 
 
 @inlined
-def _adamax(s, n, p, g, states, i, left):
+def _adamax(n, p, g, states, i, left):
     rate, keep_1, add_1, keep_2, epsilon, decay = n
     g = _decayed(g, p, decay)
     m = fma(load(states[0], i), keep_1, g * add_1)
