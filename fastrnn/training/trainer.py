@@ -25,7 +25,7 @@ from fastrnn.ground import checks, notices
 from fastrnn.ground.attributes import FixedList, Guarded, Setting
 from fastrnn.ground.files import FileFormatError
 from fastrnn.ground.handed import handed_in
-from fastrnn.ground.locks import new_lock
+from fastrnn.ground.locks import free_in_children, new_generator, new_lock
 from fastrnn.ground.unknown import explained
 from fastrnn.model.sequential import ROWS, Sequential
 from fastrnn.optimizers import Optimizer
@@ -140,7 +140,7 @@ class Trainer(Guarded):
         self.history = History()
         self._figures = self._settings.figures
         self._stops = False
-        self._random = np.random.default_rng(checks.seed(seed))
+        self._random = new_generator(checks.seed(seed))
         self._lock = new_lock()
         self._owner: list[tuple[int, int] | None] = [None]
         self._resumed: Progress | None = None
@@ -420,6 +420,7 @@ class Trainer(Guarded):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = new_lock()
+        free_in_children(self._random)
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -470,7 +471,7 @@ class Trainer(Guarded):
         if self._fitter is not None and name in ("loss", "metrics", "recompute"):
             raise AttributeError(f"{name} of a Trainer cannot be set during a fit; expected it to be set between fits")
         settings = check_settings(self.model, **{**msgspec.structs.asdict(self._settings), name: value})
-        random = np.random.default_rng(settings.seed) if name == "seed" else self._random
+        random = new_generator(settings.seed) if name == "seed" else self._random
         self.__dict__.update(_settings=settings, _random=random)  # at once, whenever Ctrl-C comes
 
     def _trained(self) -> list[Array]:

@@ -1,5 +1,6 @@
 """Threads, interrupts and forks: nothing hangs, nothing is left half done."""
 
+import copy
 import faulthandler
 import os
 import signal
@@ -54,6 +55,11 @@ def in_child(work: Callable[[], Any]) -> int:
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def reseeded(trainer: fr.Trainer) -> fr.Trainer:
+    trainer.seed = 3
+    return trainer
 
 
 def run(*arguments: str) -> str:
@@ -358,6 +364,27 @@ def test_a_child_keeps_the_locks_that_its_own_thread_holds() -> None:
         thread.join()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@forks
+@pytest.mark.parametrize("changed", [lambda trainer: trainer, copy.deepcopy, reseeded])
+def test_a_child_shuffles_though_another_thread_did_when_it_was_made(changed: Any) -> None:
+    trainer = changed(fr.Trainer(fr.Sequential([fr.SimpleRNN(2)], input_size=1)))
+    held, done = threading.Event(), threading.Event()
+
+    def shuffle() -> None:
+        with trainer.generator.lock:
+            held.set()
+            done.wait(HUNG)
+
+    thread = threading.Thread(target=shuffle)
+    thread.start()
+    held.wait(HUNG)
+    try:
+        assert in_child(lambda: trainer.fit(np.ones((4, 3, 1)), np.ones((4, 2)), epochs=1, verbose=0)) == 0
+    finally:
+        done.set()
+        thread.join()
 
 
 @posix
