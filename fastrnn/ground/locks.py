@@ -53,6 +53,7 @@ def _register(lock: Any) -> None:
 def _free_all() -> None:
     for known in _locks:
         lock = known()
+        # Old NumPy's generators have a plain lock, which has no owner.
         if lock is not None and not (hasattr(lock, "_is_owned") and lock._is_owned()):
             lock._at_fork_reinit()
 
