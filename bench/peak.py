@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastrnn.kernels.machine.target import TARGET
+from fastrnn.code.target import TARGET
 
 _I64 = ir.IntType(64)
 _LANES = TARGET.vector_bytes // 4

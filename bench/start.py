@@ -1,4 +1,7 @@
-"""Cold start (nothing compiled yet) and warm start (cached), each in fresh processes: ``python -m bench.start``."""
+"""Cold start (nothing compiled yet) and warm start (cached) beyond ``import numpy``: ``python -m bench.start``.
+
+Each in fresh processes.
+"""
 
 import json
 import os
@@ -8,10 +11,10 @@ import tempfile
 from typing import NamedTuple
 
 _IMPORT = """
-import time
-start = time.perf_counter()
 import json
+import time
 import numpy as np
+start = time.perf_counter()
 import fastrnn as fr
 imported = time.perf_counter()
 """
@@ -66,7 +69,7 @@ def measure_start(program: str) -> Start:
 
 
 def _run(program: str, cache: str) -> dict[str, float]:
-    environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+    environment = {**os.environ, "FASTRNN_CACHE_DIR": cache}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAMS[program]], env=environment, check=True, stdout=subprocess.PIPE, text=True
     )

@@ -12,7 +12,7 @@ import numpy as np
 from bench.race import Row, Timing
 from bench.start import Start
 from bench.stepper import KINDS, Kind
-from fastrnn.kernels.machine.target import TARGET
+from fastrnn.code.target import TARGET
 
 README = Path(__file__).parent.parent / "README.md"
 PROJECT = "fastrnn"

@@ -20,9 +20,9 @@ from fastrnn.engine.program import Program
 from fastrnn.engine.routines import loss_of
 from fastrnn.engine.signal import Signal, Waiting
 from fastrnn.ground import checks
-from fastrnn.kernels.machine.operation import Operation
-from fastrnn.kernels.training import losses as kernels
 from fastrnn.layers import Bidirectional, Dense, Dropout, Layer, Stateful
+from fastrnn.operations import losses as kernels
+from fastrnn.operations.call import Operation
 
 Array = NDArray[Any]
 
@@ -143,7 +143,7 @@ class Columns:
         Raises
         ------
         ValueError, TypeError
-            Another shape or type, NaN, infinity, classes that there are not, numbers that are no probabilities.
+            Another shape or type, NaN, infinity, classes that there are not, numbers that are no dense.
         """
         places = (samples, steps) if self._every_step else (samples,)
         counts = partial(checks.counting, places, sample_weight, lengths, self._padding_first)

@@ -1,138 +1,130 @@
-"""What the kernels are compiled for, and the lines that say why the first run waits, and how far it is."""
+"""Compilation of what a plan lacks, by several processes, and the lines that say why a first run waits."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from fastrnn.code import cache
+from fastrnn.code.compiled import Compiled
+from fastrnn.code.target import LANES_OF, TARGET
+from fastrnn.code.undisturbed import Undisturbed
 from fastrnn.engine.team import available_threads
-from fastrnn.ground.console import Console, tell
-from fastrnn.kernels.machine import cache
-from fastrnn.kernels.machine.operation import Compiled, check_compiles
-from fastrnn.kernels.machine.store import locked
-from fastrnn.kernels.machine.target import TARGET
-from fastrnn.kernels.machine.undisturbed import Undisturbed
-from fastrnn.kernels.machine.vector import LANES_OF
 
-_announced: set[str] = set()
+Needed = tuple[Compiled, str]
+"""A function, and the precision that it is needed in."""
 OFTEN = 10.0
-"""Seconds between two lines on the way where they cannot be written over."""
+"""Seconds between two lines on the way."""
+_LONGEST = (
+    "recurrent_forward", "drive", "recurrent_backward", "gram", "recurrent_gradients", "units_forward",
+    "recurrent_pack", "recurrent_begin", "adam_update", "batch_weigh", "joined_product", "loss", "product",
+    "dense_gradients", "pack", "units_backward",
+)  # fmt: skip
+"""What takes longest to compile, in that order; 1.5 to 0.3 s. What is begun late is short, so that all end together."""
+_WORTH = 4
+"""Functions that are worth another process, whose start takes as long."""
+_MOST = 3
+"""Processes beside this one."""
 
 
-def prepare(functions: Iterable[Compiled], dtype: str, kinds: Iterable[str], driver: Callable[[], Any]) -> None:
-    """Compile, or load, what a plan calls, and the driver, telling how far that is.
+def prepare(needed: Iterable[Needed]) -> None:
+    """Load what a plan calls, or compile it, and say so.
 
-    ``kinds`` are those of the recurrent layers.
+    Raises
+    ------
+    ValueError
+        Something must be compiled, and Numba is told not to.
     """
-    needed = [function for function in dict.fromkeys(functions) if not function.is_ready(dtype)]
-    if not needed:
+    missing = [(code, dtype) for code, dtype in dict.fromkeys(needed) if not (code.is_ready(dtype) or code.load(dtype))]
+    if not missing:
         return
-    with announced(dtype, kinds, len(needed) + 1) as tell_done:
-        for done, function in enumerate(needed, 1):
-            tell_done(done, not function.code(dtype).cache_hits)
-        driver()
-        tell_done(len(needed) + 1, False)
+    missing.sort(key=lambda each: _LONGEST.index(each[0].name) if each[0].name in _LONGEST else len(_LONGEST))
+    with _others(missing):
+        import_module("fastrnn.kernels.machine.compiler").check_compiles()
+        with _Notice(len(missing)) as notice:
+            _compile(missing, notice)
 
 
-@contextlib.contextmanager
-def announced(dtype: str, kinds: Iterable[str], total: int) -> Iterator[Callable[[int, bool], None]]:
-    """Say that kernels are being compiled, and give what tells how many of the ``total`` are done.
-
-    Where this machine has none for ``dtype`` yet, that is said at once, and a second process, where there is a
-    processor for it, compiles a part of them for recurrent layers of ``kinds``; else as soon as one is compiled.
-    """
-    check_compiles()
-    is_first = dtype not in _announced and not cache.is_compiled(dtype)
-    notice = Notice(dtype, total)
-    with notice, _second_process(dtype, kinds) if is_first else contextlib.nullcontext():
-        if is_first:
-            _announced.add(dtype)
-            notice.begin(f"the {dtype} kernels for this processor ({TARGET.cpu})")
-        try:
-            yield notice.tell
-        except BaseException:
-            _announced.discard(dtype)
-            raise
-    if is_first:
-        cache.complete(dtype)
-    notice.end()
+def _compile(missing: list[Needed], notice: _Notice) -> None:
+    """Compile what no other process is at; then wait for them, or do it in their stead if they have died."""
+    done = 0
+    while missing:
+        waiting = []
+        for code, dtype in missing:
+            code.make(dtype, patience=0.0)
+            if not code.is_ready(dtype):
+                waiting.append((code, dtype))
+                continue
+            done += 1
+            notice.tell(done)
+        if len(waiting) == len(missing):
+            code, dtype = waiting[0]
+            code.make(dtype)
+        missing = waiting
 
 
-class Notice:
-    """How many of ``total`` functions are compiled: a line that is written over, or one every ten seconds."""
+class _Notice:
+    """Says what is compiled, how far that is every ten seconds, and how long it took."""
 
-    def __init__(self, dtype: str, total: int) -> None:
-        self._dtype, self._total = dtype, total
+    def __init__(self, total: int) -> None:
+        self._total = total
         self._start = self._told = time.perf_counter()
-        self._done, self._has_begun = 0, False
 
-    def __enter__(self) -> None:
-        """Do nothing."""
+    def __enter__(self) -> _Notice:
+        from fastrnn.ground.log import inform
+
+        self._inform = inform
+        inform(f"compiling {self._total} kernels for this processor ({TARGET.cpu}) ...")
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Leave a line that was broken off."""
-        if kind is not None and self._has_begun:
-            tell("stopped")
+        seconds = f"{time.perf_counter() - self._start:.1f} s"
+        if kind is not None:
+            self._inform(f"stopped after {seconds}")
+        else:
+            kept = f"not kept: {cache.WHY}" if cache.WHY else "kept for later runs"
+            self._inform(f"{self._total} kernels, {seconds}, {kept}")
 
-    def begin(self, what: str) -> None:
-        """Say what is being compiled."""
-        self._has_begun = True
-        tell(f"fastrnn: compiling {what} ...")
-
-    def tell(self, done: int, is_new: bool) -> None:
-        """Say how many are done; of those that were loaded, nothing is said until one ``is_new``."""
+    def tell(self, done: int) -> None:
+        """Say how many are done."""
         now = time.perf_counter()
-        if is_new and not self._has_begun:
-            self.begin(f"further {self._dtype} kernels")
-        self._done = done
-        if self._has_begun and Console().is_live:
-            tell(f"\r{self._figures(now)}", end="")
-        elif self._has_begun and now - self._told > OFTEN:
+        if now - self._told > OFTEN:
             self._told = now
-            tell(self._figures(now))
-
-    def end(self) -> None:
-        """Say how long it took, if anything was compiled."""
-        if self._has_begun:
-            kept = "kept for later runs" if cache.FOLDER else f"not kept: {cache.WHY}"
-            tell(f"{chr(13) * Console().is_live}{self._figures(time.perf_counter())}, {kept}")
-
-    def _figures(self, now: float) -> str:
-        return f"fastrnn: {self._done} of {self._total} kernels, {now - self._start:.1f} s"
+            self._inform(f"{done} of {self._total} kernels, {now - self._start:.1f} s")
 
 
 @contextlib.contextmanager
-def _second_process(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
-    """Run :mod:`fastrnn.engine.ahead` meanwhile, unless another process does; without it, compile all here."""
-    if cache.FOLDER is None or available_threads() < 2 or not sys.executable or getattr(sys, "frozen", False):
-        yield
-        return
-    with contextlib.ExitStack() as stack:
-        if stack.enter_context(locked(cache.FOLDER / f"{dtype}.lock", patience=0)):
-            stack.enter_context(_running_ahead(dtype, kinds))
-        yield
-
-
-@contextlib.contextmanager
-def _running_ahead(dtype: str, kinds: Iterable[str]) -> Iterator[None]:
-    """Run it until the end."""
+def _others(missing: list[Needed]) -> Iterator[None]:
+    """Run :mod:`fastrnn.engine.ahead` meanwhile in as many processes as are of use; without any, compile all here."""
+    count = min(available_threads() - 1, len(missing) // _WORTH, _MOST)
+    if cache.WHY or not sys.executable or getattr(sys, "frozen", False):
+        count = 0
     root = str(Path(__file__).parents[2])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *filter(os.path.isabs, sys.path)])}
-    command = [sys.executable, "-P", "-m", "fastrnn.engine.ahead", dtype, *sorted(set(kinds))]
-    process, nothing = None, subprocess.DEVNULL
+    command = [sys.executable, "-P", "-m", "fastrnn.engine.ahead"]
+    nothing, processes = subprocess.DEVNULL, []
     try:
         with Undisturbed(), contextlib.suppress(OSError):
-            process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing, stderr=nothing)
+            for _ in range(count):
+                process = subprocess.Popen(
+                    command, env=environment, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
+                )
+                processes.append(process)
+                assert process.stdin is not None
+                with process.stdin:
+                    process.stdin.write(pickle.dumps(missing))
         yield
     finally:
-        if process is not None:
-            with Undisturbed():
+        with Undisturbed():
+            for process in processes:
                 process.kill()
                 process.wait()
 
@@ -144,5 +136,5 @@ def describe() -> dict[str, Any]:
         "vector bits": TARGET.vector_bytes * 8,
         "fused multiply-add": TARGET.fma,
         "lanes": dict(LANES_OF),
-        "cache": str(cache.FOLDER) if cache.FOLDER else f"none: {cache.WHY}",
+        "cache": f"{cache.FOLDER or 'none'}{': ' * bool(cache.WHY)}{cache.WHY}",
     }

@@ -7,7 +7,7 @@ from typing import Any
 from fastrnn.engine.program import Back
 from fastrnn.engine.shard import Shard, Where
 from fastrnn.engine.signal import Signal
-from fastrnn.kernels.layers import dropout
+from fastrnn.operations import dropout
 
 
 def drop(below: Signal, where: Where, shard: Shard, rate: float, stream: int, *, one_mask: bool) -> Signal:

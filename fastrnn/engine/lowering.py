@@ -20,9 +20,9 @@ from fastrnn.engine.routines import activate_of, needs_input, slope_of
 from fastrnn.engine.shard import Shard, State, Where
 from fastrnn.engine.signal import Signal, Waiting
 from fastrnn.ground.memory import Workspace
-from fastrnn.kernels.layers import dense, embedding, probabilities
-from fastrnn.kernels.layers.signals import EVERY
 from fastrnn.layers import Bidirectional, Dense, Dropout, Embedding, Layer, OneHot, Stateful, Unidirectional
+from fastrnn.operations import dense, embedding
+from fastrnn.operations.signals import EVERY
 
 Array = NDArray[Any]
 
@@ -121,13 +121,13 @@ def lower_dense(layer: Dense, below: Signal, where: Where, shard: Shard, columns
         program.add("pack", dense.dense_pack, spec)
     program.add("forward", dense.dense_forward, linear if waits else spec)
     if waits:
-        shard.waiting = (probabilities.softmax_forward if is_softmax else probabilities.sigmoid_forward, spec)
+        shard.waiting = (dense.softmax_forward if is_softmax else dense.sigmoid_forward, spec)
     elif is_softmax:
-        program.add("forward", probabilities.softmax_forward, spec)
+        program.add("forward", dense.softmax_forward, spec)
     is_fused = waits and columns.is_fused
     shard.back.append(Back(linear if is_fused else spec, dense.dense_backward, dense.dense_gradients))
     if is_softmax and not is_fused:
-        shard.back.append(Back(spec, probabilities.softmax_backward, None))
+        shard.back.append(Back(spec, dense.softmax_backward, None))
     return output
 
 

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.code.target import LANES_OF
 from fastrnn.engine.columns import Columns
+from fastrnn.engine.driver import Driver
 from fastrnn.engine.lowering import Lowered, Memory, lower_network
 from fastrnn.engine.network import Network, padding_first
 from fastrnn.engine.program import Program, Shape, Training
@@ -22,10 +24,9 @@ from fastrnn.engine.threads import is_brief, shards_of, splits_units, widest_row
 from fastrnn.engine.update import Update
 from fastrnn.ground.locks import new_lock
 from fastrnn.ground.memory import address, empty, guards, result, zeros
-from fastrnn.kernels.jobs.driver import EACH, FIRST, NEVER, Driver
-from fastrnn.kernels.machine.vector import LANES_OF
-from fastrnn.kernels.products.product import padded
-from fastrnn.kernels.training import batch
+from fastrnn.operations import batch
+from fastrnn.operations.job import EACH, FIRST, NEVER
+from fastrnn.operations.products import padded
 from fastrnn.optimizers import Optimizer
 
 Array = NDArray[Any]
@@ -151,7 +152,7 @@ class Plan:
         if training is not None and training.optimizer is not None:
             self.update.build(program, training.optimizer)
         program.add("end", batch.batch_total, self._reads[0], meet=True)
-        program.compile([cell.layer.kind for cell in network.cells], _driver)
+        program.compile()
         self._job = program.job(self.totals)
         self._calls = program.calls()
         self._alone = None

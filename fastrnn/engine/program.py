@@ -8,26 +8,27 @@ rows at most, ``T`` steps, ``W`` steps of the window that a backward pass works 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.code.compiled import Compiled
+from fastrnn.code.target import LANES_OF
 from fastrnn.engine.compiling import prepare
 from fastrnn.ground.memory import Workspace, address, empty, guards, zeros
-from fastrnn.kernels.jobs.driver import JOB, STAGE_FIELDS
-from fastrnn.kernels.machine.operation import CALL, Compiled, Operation
-from fastrnn.kernels.machine.records import check_fields
-from fastrnn.kernels.machine.vector import LANES_OF
-from fastrnn.kernels.products.product import ROW_UNIT, padded, scratch_size
-from fastrnn.kernels.training import optimizers
+from fastrnn.operations import crew, updates
+from fastrnn.operations.call import CALL, Operation
+from fastrnn.operations.job import JOB, STAGE_FIELDS, drive
+from fastrnn.operations.products import ROW_UNIT, padded, scratch_size
+from fastrnn.operations.records import check_fields
 from fastrnn.optimizers import Optimizer
 
 Array = NDArray[Any]
 SHARED = ("weigh", "pack", "change", "end")
 OWN = ("begin", "clear", "keep", "recall", "read", "forward", "error", "back")
-"""The phases of a minibatch as a whole and those of each shard; see :data:`fastrnn.kernels.jobs.driver.JOB`."""
+"""The phases of a minibatch as a whole and those of each shard; see :data:`fastrnn.operations.job.JOB`."""
 WINDOW_ROWS = 256
 """Rows times steps of a backward window: enough terms for the weight gradients' products to run at full speed."""
 
@@ -167,8 +168,8 @@ class Program:
 
     def add_clearing(self, buffer: Array) -> None:
         """Zero a buffer at the beginning of every minibatch."""
-        spec = self.spec(optimizers.UPDATE, count=len(buffer), gradients=buffer)
-        self.add("clear", optimizers.zero_gradients, spec, meet=True)
+        spec = self.spec(updates.UPDATE, count=len(buffer), gradients=buffer)
+        self.add("clear", updates.zero_gradients, spec, meet=True)
 
     def add_stage(self, layers: Sequence[Back], *, truncates: bool, last_only: bool, window: int) -> None:
         """Append a stage of the way back: these layers from the top down, then their weight gradients."""
@@ -212,12 +213,13 @@ class Program:
 
     # ------------------------------------------------------------------------------------------ finished
 
-    def compile(self, kinds: Sequence[str], driver: Callable[[], Any]) -> None:
+    def compile(self) -> None:
         """Put the addresses of code where the operations and routines stand."""
         phases = [self._phases[name] for name in SHARED] + [table[name] for table in self._tables for name in OWN]
         rows = [row for phase in phases for row in phase]
         functions = [row[0] for row in rows] + [routine for _, _, routine in self._routines]
-        prepare(functions, self.dtype, kinds, driver)
+        own = [(crew.lead, ""), (crew.attend, "")] if self.threads > 1 else []
+        prepare([(drive, ""), *own, *((function, self.dtype) for function in functions)])
         for row in rows:
             row[0] = row[0].address(self.dtype)
         for record, name, routine in self._routines:

@@ -17,12 +17,22 @@ from fastrnn.engine.shard import Shard, State, Where
 from fastrnn.engine.signal import Signal
 from fastrnn.engine.threads import outgrows_cache, splits_units
 from fastrnn.ground.memory import address
-from fastrnn.kernels.layers import dropout, merging
-from fastrnn.kernels.products.product import ROW_UNIT
-from fastrnn.kernels.recurrent import products, recurrence, states
-from fastrnn.kernels.recurrent.buffers import RECURRENT
-from fastrnn.kernels.recurrent.gradients import recurrent_gradients
 from fastrnn.layers import Bidirectional, Cell, Unidirectional
+from fastrnn.operations import dropout, merging
+from fastrnn.operations.products import ROW_UNIT
+from fastrnn.operations.recurrent import (
+    JOINED_TERMS,
+    RECURRENT,
+    STEP_ROWS,
+    recurrent_backward,
+    recurrent_begin,
+    recurrent_begin_pass,
+    recurrent_forward,
+    recurrent_gradients,
+    recurrent_keep,
+    recurrent_pack,
+    recurrent_recall,
+)
 
 Array = NDArray[Any]
 ZONE_STREAMS = 2**24
@@ -96,14 +106,14 @@ def lower_cell(cell: Cell, below: Signal, where: Where, shard: Shard, *, is_adde
     spec = program.spec(RECURRENT, **shard.signals(source, where), **shard.padding(below), **fields)
     final = record.final_place
     shard.states.append(State(record.state_tapes(fields), layer.units, spec, final, fields["initial"]))
-    program.add("begin", states.recurrent_begin, spec)
+    program.add("begin", recurrent_begin, spec)
     if program.capacity < program.steps:
-        program.add("keep", states.recurrent_keep, spec)
-        program.add("recall", states.recurrent_recall, spec)
+        program.add("keep", recurrent_keep, spec)
+        program.add("recall", recurrent_recall, spec)
     if shard.is_first:
-        program.add("pack", products.recurrent_pack, spec)
-    program.add("forward", recurrence.recurrent_forward, spec)
-    ways = (recurrence.recurrent_backward, recurrent_gradients, recurrence.recurrent_begin_pass)
+        program.add("pack", recurrent_pack, spec)
+    program.add("forward", recurrent_forward, spec)
+    ways = (recurrent_backward, recurrent_gradients, recurrent_begin_pass)
     pads_last = cell.reads_backwards == below.padding_first
     shard.back.append(Back(spec, *ways, pads_last, last_only=not layer.return_sequences))
     first = record.first_output if layer.return_sequences else final
@@ -192,7 +202,7 @@ class _Record:
         kernel, recurrent = fields["kernel"], fields["recurrent_kernel"]
         return (
             address(kernel) + kernel.nbytes == address(recurrent)
-            and self._below.size + layer.units <= products.JOINED_TERMS
+            and self._below.size + layer.units <= JOINED_TERMS
             and not outgrows_cache(layer, shard.program.dtype)
         )
 
@@ -210,7 +220,7 @@ class _Record:
         else:
             blocks = len(cell.input_gates) + len(cell.recurrents) + len(cell.late)
             stride = shard.padded((blocks - 1) * units + width)
-            kept = program.capacity * rows if shard.trains else max(recurrence.STEP_ROWS, rows)
+            kept = program.capacity * rows if shard.trains else max(STEP_ROWS, rows)
             fields |= {"z": shard.empty(kept * stride), "z_stride": stride}
         if others:
             size = (program.capacity + 1 if self._keeps else 1) * rows * width

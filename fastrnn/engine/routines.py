@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
-from numba import from_dtype, int64, types
-
+from fastrnn.code.compiled import Compiled
 from fastrnn.engine.units import Sources, sources_of
 from fastrnn.equations.activations import ACTIVATIONS
 from fastrnn.equations.cells import Cell, named
 from fastrnn.equations.expressions import Expression, as_expression, constant, leaf
 from fastrnn.equations.lines import Lines
 from fastrnn.equations.slopes import slopes
-from fastrnn.kernels.machine.generated import function_of
-from fastrnn.kernels.machine.operation import CALL, Compiled, Operation, routine
-from fastrnn.kernels.recurrent.buffers import RECURRENT
-from fastrnn.kernels.training.losses import LOSS
 from fastrnn.losses import ElementLoss
+from fastrnn.operations.call import CALL, Operation
+from fastrnn.operations.losses import LOSS
+from fastrnn.operations.recurrent import RECURRENT
 
 _ACTIVATE = '''"""Generated from the equation of {name}."""
 
@@ -48,10 +45,9 @@ def cell_routines(
     cell: Cell, activation: str, recurrent_activation: str, zones: tuple[bool, ...]
 ) -> dict[str, Compiled]:
     """Return a cell's code by the names of the record's fields."""
-    pointers: list[Any] = [types.CPointer(from_dtype(record)) for record in (CALL, RECURRENT)]  # type: ignore[no-untyped-call]
     found = cell_sources(cell, activation, recurrent_activation, zones)
     return {
-        field: Compiled(function_of(field, source), lambda real: [real, *pointers, int64, int64])
+        field: Compiled(field, field, ("p", CALL, RECURRENT, "i", "i"), source=source)
         for field, source in found.functions.items()
     }
 
@@ -91,7 +87,7 @@ def _compiled(name: str, function: str, arguments: str, doc: str, body: list[str
         name=name, function=function, target=first, source=second, doc=doc,
         lines="\n".join("        " + line for line in body),
     )  # fmt: skip
-    return routine("ppi")(function_of(function, source))
+    return Compiled(function, function, "ppi", source=source)
 
 
 def needs_input(name: str) -> bool:
@@ -162,4 +158,4 @@ def loss_of(loss: ElementLoss) -> Operation:
         lines = Lines(known)
         name = lines.name(result)
         bodies.append("\n".join(f"    {line}" for line in [*lines.lines, f"return float({name})"]))
-    return Operation(function_of("loss", _LOSS.format(value=bodies[0], slope=bodies[1])), LOSS)
+    return Operation("loss", "loss", LOSS, source=_LOSS.format(value=bodies[0], slope=bodies[1]))

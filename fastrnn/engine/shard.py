@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.code.target import LANES_OF
 from fastrnn.engine.program import Back, Program
 from fastrnn.engine.signal import Signal, Waiting
 from fastrnn.ground.memory import Workspace, address
-from fastrnn.kernels.layers.signals import WHOLE, WINDOW
-from fastrnn.kernels.machine.vector import LANES_OF
-from fastrnn.kernels.products.product import gram, joined_product, pack, padded, product
-from fastrnn.kernels.products.row import row_product
-from fastrnn.kernels.recurrent import states
+from fastrnn.operations import recurrent
+from fastrnn.operations.products import gram, joined_product, pack, padded, product, row_product
+from fastrnn.operations.signals import WHOLE, WINDOW
 
 Array = NDArray[Any]
 
@@ -58,7 +57,7 @@ class State(NamedTuple):
     def start(self, carry: bool, initial: Sequence[int], order: int, has_lengths: bool) -> None:
         """Tell where minibatches start and whether rows have lengths."""
         spec = self.spec
-        spec["start"] = states.FROM_BEFORE if carry else states.FROM_GIVEN if initial else states.FROM_ZERO
+        spec["start"] = recurrent.FROM_BEFORE if carry else recurrent.FROM_GIVEN if initial else recurrent.FROM_ZERO
         self.given[:] = initial or 0
         spec["order"], spec["has_lengths"] = order, has_lengths
 

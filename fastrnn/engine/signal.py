@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastrnn.kernels.machine.operation import Operation
+from fastrnn.operations.call import Operation
 
 Array = NDArray[Any]
 Waiting = tuple[Operation, Array]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import os
 import threading
 import time
 from _thread import start_new_thread
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn.ground.memory import address, zeros
-from fastrnn.kernels.jobs import crew
+from fastrnn.operations import crew
 
 IDLE_SECONDS = 10.0
 """How long a thread sleeps before it ends."""
@@ -39,8 +41,15 @@ def available_threads() -> int:
 
 
 @functools.cache
-def _compiled() -> crew.Crew:
-    return crew.Crew()
+def _lead() -> Callable[..., int]:
+    """The compiled `fastrnn.kernels.jobs.crew.lead`, which releases the interpreter's lock."""
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(crew.lead.address())
+
+
+@functools.cache
+def _attend() -> Callable[[int], None]:
+    """The compiled `fastrnn.kernels.jobs.crew.attend`, the same."""
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(crew.attend.address())
 
 
 class _Crew:
@@ -73,7 +82,7 @@ class _Crew:
         between two steps of Python, leaves no thread waiting for another. A thread that was woken for nothing goes back
         to sleep.
         """
-        lead, patience = _compiled().lead, 0
+        lead, patience = _lead(), 0
         while not lead(self._place, threads, patience, code, job, calls):
             for i in range(1, threads):
                 if self._mail[i, 0] == crew.GONE:
@@ -99,9 +108,9 @@ class _Crew:
     def _serve(self, i: int) -> None:
         """Wait for jobs for a moment, and sleep, in turn, as thread ``i``, until nobody has woken it for a while."""
         _serving[threading.get_ident()] = self
-        _compiled().attend(self._place + self._mail.strides[0] * i)
+        _attend()(self._place + self._mail.strides[0] * i)
         while self._asleep[i].acquire(timeout=IDLE_SECONDS):
-            _compiled().attend(self._place + self._mail.strides[0] * i)
+            _attend()(self._place + self._mail.strides[0] * i)
         del _serving[threading.get_ident()]
         self._is_there[i] = False
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastrnn.code.target import LANES_OF
 from fastrnn.engine.network import Network
 from fastrnn.engine.team import available_threads
 from fastrnn.ground import checks
-from fastrnn.kernels.machine.vector import LANES_OF
-from fastrnn.kernels.products.product import ROW_UNIT
 from fastrnn.layers import Embedding, OneHot, Unidirectional
+from fastrnn.operations.products import ROW_UNIT
 
 WORK_PER_THREAD = 500_000
 """Multiply-adds of a forward pass that are worth another thread: tens of microseconds."""

@@ -14,7 +14,7 @@ from fastrnn.equations.cells import READ, Cell, Step
 from fastrnn.equations.expressions import Expression, all_of, leaf
 from fastrnn.equations.lines import Lines, Unknown
 from fastrnn.equations.slopes import slopes
-from fastrnn.kernels.machine.activations import ACTIVATIONS as FUSED
+from fastrnn.operations.products import ACTIVATIONS as FUSED
 
 _IMPORTS = '''"""{about}"""
 
@@ -22,7 +22,7 @@ from numba import njit
 
 from fastrnn.kernels.layers.signals import is_held
 from fastrnn.kernels.machine.maths import cosine, erf, exp, log, sigmoid, sine, tanh
-from fastrnn.kernels.machine.operation import at
+from fastrnn.kernels.machine.work import at
 from fastrnn.kernels.machine.rows import copy, padded_width, put
 from fastrnn.kernels.machine.vector import (
     absolute, fields, lanes, load, maximum, minimum, offset, select_less, splat, square_root, store,

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from fastrnn.engine.network import Network
 from fastrnn.engine.program import Program, Training
 from fastrnn.ground.memory import address, empty, zeros
-from fastrnn.kernels.training import optimizers
-from fastrnn.kernels.training.used_rows import USED_ROWS, used_rows_begin
 from fastrnn.layers import Embedding, OneHot
+from fastrnn.operations import updates
+from fastrnn.operations.used_rows import USED_ROWS, used_rows_begin
 from fastrnn.optimizers import Optimizer
 
 Array = NDArray[Any]
@@ -83,38 +83,36 @@ class Update:
 
     def clear(self, program: Program, gradients: Array) -> None:
         """Add the clearing of one shard's gradients, and the list of the rows that the minibatch uses."""
-        specs = [
-            program.spec(optimizers.UPDATE, **self._fields(part, {"gradients": gradients})) for part in self._parts
-        ]
+        specs = [program.spec(updates.UPDATE, **self._fields(part, {"gradients": gradients})) for part in self._parts]
         if self._rows:
             for part, spec in zip(self._parts, specs, strict=True):
                 if part.columns:
-                    program.add("begin", optimizers.zero_gradients, spec, meet=True)
+                    program.add("begin", updates.zero_gradients, spec, meet=True)
             self._used = program.spec(
                 USED_ROWS, steps=program.steps, rows=self._rows["rows"], count=self._rows["row_count"],
                 stamps=zeros(self._network.input_size, np.int64),
             )  # fmt: skip
             program.add("begin", used_rows_begin, self._used, meet=True)
         for spec in specs:
-            program.add("clear", optimizers.zero_gradients, spec, meet=True)
+            program.add("clear", updates.zero_gradients, spec, meet=True)
 
     def build(self, program: Program, optimizer: Optimizer) -> None:
         """Add the update by an optimizer."""
         training = self._training
         fields = self._settings(program, optimizer)
         parts = self._parts if optimizer.leaves_unused_alone else self._whole
-        counts = [self._most if part.columns else -(-part.size // optimizers.BLOCK) for part in parts]
+        counts = [self._most if part.columns else -(-part.size // updates.BLOCK) for part in parts]
         norms = empty(sum(counts), np.float64)
         specs = []
         for part, first in zip(parts, np.cumsum([0, *counts]), strict=False):
             places = {"norms": address(norms) + 8 * int(first), "all_norms": norms, "norm_count": len(norms)}
-            specs.append(program.spec(optimizers.UPDATE, **self._fields(part, fields), **places))
+            specs.append(program.spec(updates.UPDATE, **self._fields(part, fields), **places))
         if program.shards > 1:
-            program.add("change", optimizers.sum_shards, specs[0])
+            program.add("change", updates.sum_shards, specs[0])
         for spec in specs if training.clip_norm is not None else []:
-            program.add("change", optimizers.gradient_norms, spec, meet=spec is specs[-1])
+            program.add("change", updates.gradient_norms, spec, meet=spec is specs[-1])
         for spec in specs:
-            program.add("change", getattr(optimizers, f"{optimizer.kind}_update"), spec, meet=spec is specs[-1])
+            program.add("change", getattr(updates, f"{optimizer.kind}_update"), spec, meet=spec is specs[-1])
         self._specs = specs
 
     def tune(self, training: Training) -> None:

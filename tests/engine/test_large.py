@@ -7,7 +7,7 @@ import pytest
 
 import fastrnn as fr
 from fastrnn.engine.program import WINDOW_ROWS
-from fastrnn.kernels.products.product import BLOCK
+from fastrnn.operations.products import BLOCK
 from fastrnn.reference import model as reference
 from tests.helpers.laws import DTYPES
 from tests.helpers.problems import assert_close, describe

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn.code.target import LANES_OF
 from fastrnn.engine.plan import Data, Plan
 from fastrnn.ground import memory
-from fastrnn.kernels.machine.vector import LANES_OF
-from fastrnn.kernels.products.product import padded
 from fastrnn.model.sequential import PLANS
+from fastrnn.operations.products import padded
 from tests.helpers.cases import GRID, Case
 from tests.helpers.laws import FORWARDS, KINDS, make_layer
 

@@ -17,13 +17,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import fastrnn as fr
+from fastrnn.code import cache
+from fastrnn.code.undisturbed import Undisturbed
 from fastrnn.engine import team
 from fastrnn.engine.team import Team
 from fastrnn.ground.locks import new_lock
-from fastrnn.kernels.machine import cache
-from fastrnn.kernels.machine.operation import Operation
-from fastrnn.kernels.machine.undisturbed import Undisturbed
-from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
+from fastrnn.operations.call import Operation
+from fastrnn.operations.updates import UPDATE
 from tests.helpers.waiting import HUNG
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -335,7 +335,7 @@ def test_a_fork_waits_until_no_thread_compiles(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
 
     def compile_kernel() -> None:
-        Operation(zero_gradients.function, UPDATE).code("float32")
+        Operation("zero_gradients", "training.optimizers", UPDATE).address("float32")
 
     for pause in (0.01, 0.01, 0.015, 0.02, 0.025, 0.03):  # compiling; then loading, and giving it back to LLVM
         thread = threading.Thread(target=compile_kernel)

@@ -43,7 +43,7 @@ BORDERS = (
     "engine.threads.SPLIT_BYTES",
     "engine.threads.SHARD_ROWS",
     "engine.threads.GRADIENT_SHARE",
-    "kernels.recurrent.products.JOINED_TERMS",
+    "engine.recurrent.JOINED_TERMS",
 )
 """Sizes that decide how the engine cuts its work; cases move some of them to where small models cross them."""
 

@@ -25,14 +25,16 @@ class Floor(NamedTuple):
 
 FLOORS = {
     "reference": set(),
-    "kernels": set(),
+    "code": set(),
+    "operations": {"code"},
+    "kernels": {"code", "operations"},
     "ground": set(),
     "equations": set(),
     "initializers": {"ground"},
     "layers": {"ground", "equations", "initializers"},
     "losses": {"ground", "equations"},
     "optimizers": {"ground"},
-    "engine": {"ground", "equations", "kernels", "layers", "losses", "optimizers"},
+    "engine": {"ground", "code", "operations", "equations", "layers", "losses", "optimizers"},
     "model": {"ground", "layers", "losses", "engine"},
     "callbacks": {"ground"},
     "training": {"ground", "layers", "losses", "optimizers", "engine", "model", "callbacks"},
@@ -54,8 +56,13 @@ UPWARD = {
     ("callbacks.monitors", "storage.trainer_file"),
 }
 """Conveniences of a class for what is above it; only inside a function."""
-CLOSED = {"reference": {"numpy"}, "kernels": {"numpy", "numba", "llvmlite"}}
-"""What the two rooms may import from outside, beside the standard library."""
+CLOSED = {
+    "reference": {"numpy"},
+    "code": {"numpy", "llvmlite"},
+    "operations": {"numpy"},
+    "kernels": {"numpy", "numba", "llvmlite"},
+}
+"""What the rooms may import from outside, beside the standard library."""
 
 
 class Import(NamedTuple):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import re
 import shutil
@@ -13,37 +14,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
 import fastrnn
+from fastrnn.code import cache, store
+from fastrnn.code.target import TARGET
 from fastrnn.engine import ahead, compiling
-from fastrnn.kernels.machine import cache
-from fastrnn.kernels.machine.operation import CALL, Compiled, Operation
-from fastrnn.kernels.machine.store import Store
-from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
-from fastrnn.layers import CELLS
+from fastrnn.operations.call import CALL, Operation
+from fastrnn.operations.updates import UPDATE
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, owners, signals and limits of POSIX")
 
 ZERO_GRADIENTS = """
-import ctypes, os
+import ctypes, os, sys
 from pathlib import Path
 import numpy as np
-from fastrnn.kernels.machine import cache
-from fastrnn.kernels.machine.operation import CALL
-from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
+from fastrnn.code import cache
+from fastrnn.operations.call import CALL
+from fastrnn.operations.updates import UPDATE, zero_gradients
 
 if "FIXED_FOLDER" in os.environ:
     cache.FOLDER = Path(os.environ["FIXED_FOLDER"])
     cache.FOLDER.mkdir(exist_ok=True)
-code = zero_gradients.code("float32")
+hit = zero_gradients.load("float32")
+assert "numba" not in sys.modules
+hit = hit or not zero_gradients.make("float32")
 gradients = np.full(64, 7, np.float32)
 call, spec = np.zeros(1, CALL), np.zeros(1, UPDATE)
 call["threads"], spec["count"], spec["gradients"] = 1, gradients.size, gradients.ctypes.data
-ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(code.address)(0, call.ctypes.data, spec.ctypes.data)
-print(gradients[0], code.cache_hits, cache.FOLDER)
+ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(zero_gradients.address("float32"))(0, call.ctypes.data, spec.ctypes.data)
+print(gradients[0], int(hit), cache.FOLDER)
 """
 """A small kernel that calls ``fill`` in another file: prints what it writes, whether it was cached, and where."""
 
@@ -62,7 +63,8 @@ def fill(target, count, value):
 def package(tmp_path: Path) -> Path:
     """A copy of what the kernels need, to be edited."""
     source = Path(fastrnn.__file__).parent
-    shutil.copytree(source / "kernels", tmp_path / "fastrnn" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    for room in cache.ROOMS:
+        shutil.copytree(source / room, tmp_path / "fastrnn" / room, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("__init__.py", "_version.py"):
         shutil.copy(source / name, tmp_path / "fastrnn" / name)
     return tmp_path
@@ -70,7 +72,7 @@ def package(tmp_path: Path) -> Path:
 
 def start(package: Path, **environment: object) -> subprocess.Popen[str]:
     """Run the small kernel with the package that lies in ``package``, its cache in ``package/cache`` unless told."""
-    settings = {"PYTHONPATH": package, "NUMBA_CACHE_DIR": package / "cache"} | environment
+    settings = {"PYTHONPATH": package, "FASTRNN_CACHE_DIR": package / "cache"} | environment
     return subprocess.Popen(
         [sys.executable, "-c", ZERO_GRADIENTS],
         env=os.environ | {name: str(value) for name, value in settings.items()},
@@ -97,7 +99,7 @@ def edit_callee(package: Path) -> None:
 def test_editing_a_callee_gives_fresh_code_and_what_is_cached_is_used(package: Path) -> None:
     value, hits, folder = finish(start(package))
     assert (value, hits) == (0.0, 0)
-    assert Path(folder).parent == package / "cache" / "fastrnn"
+    assert Path(folder).parent == package / "cache"
     assert finish(start(package)) == (0.0, 1, folder)
     edit_callee(package)
     value, hits, other = finish(start(package))
@@ -105,11 +107,12 @@ def test_editing_a_callee_gives_fresh_code_and_what_is_cached_is_used(package: P
     assert other != folder
 
 
-def test_without_the_digest_the_code_would_be_stale(package: Path) -> None:
-    """What the test above guards against does happen: a kernel's file serves the old code."""
+def test_a_file_of_other_sources_is_not_used(package: Path) -> None:
+    """Not even in the folder that is looked into."""
     assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 0)
-    edit_callee(package)
     assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (0.0, 1)
+    edit_callee(package)
+    assert finish(start(package, FIXED_FOLDER=package / "fixed"))[:2] == (1.0, 0)
 
 
 def test_processes_that_start_at_once_compile_everything_once(package: Path) -> None:
@@ -128,30 +131,29 @@ def test_a_process_that_compiles_and_dies_keeps_nobody_waiting(package: Path) ->
         process.kill()
         process.communicate()
     assert finish(start(package))[0] == 0.0
-    (folder,) = (package / "cache").glob("fastrnn/*/float32")
-    assert {path.suffix for path in folder.iterdir()} <= {"", ".lock"}
+    (folder,) = (package / "cache").glob("*/float32")
+    assert {path.suffix for path in folder.iterdir()} <= {"", ".lock", ".part"}
 
 
 def test_without_a_place_to_write_every_process_compiles_for_itself(package: Path) -> None:
     (package / "a_file").touch()
-    assert finish(start(package, NUMBA_CACHE_DIR=package / "a_file")) == (0.0, 0, "None")
+    assert finish(start(package, FASTRNN_CACHE_DIR=package / "a_file")) == (0.0, 0, "None")
 
 
 FIT_ANOTHER_MODEL = """
-from numba.core import event
+import sys
 import numpy as np
 import fastrnn as fr
 
-with event.install_recorder("numba:run_pass") as passes:
-    x, y = np.ones((9, 5, 3)), np.ones((9, 5, 2))
-    cells = [fr.SimpleRNN(7, return_sequences=True), fr.GRU(3, return_sequences=True, recurrent_dropout=0.1)]
-    model = fr.Sequential([*cells, fr.Dense(2)])
-    optimizer = fr.SGD(0.1, momentum=0.9)
-    trainer = fr.Trainer(model, "mae", optimizer, ["mse"], tbptt=(2, 3), tbptt_update="chunk", threads=2)
-    trainer.fit(x, y, epochs=2, batch_size=4, validation_split=0.3, lengths=np.arange(9) % 6, verbose=0)
-    model.predict(x)
-    model.gradients(x, y)
-print(len(passes.buffer))
+x, y = np.ones((9, 5, 3)), np.ones((9, 5, 2))
+cells = [fr.SimpleRNN(7, return_sequences=True), fr.GRU(3, return_sequences=True, recurrent_dropout=0.1)]
+model = fr.Sequential([*cells, fr.Dense(2)])
+optimizer = fr.SGD(0.1, momentum=0.9)
+trainer = fr.Trainer(model, "mae", optimizer, ["mse"], tbptt=(2, 3), tbptt_update="chunk", threads=2)
+trainer.fit(x, y, epochs=2, batch_size=4, validation_split=0.3, lengths=np.arange(9) % 6, verbose=0)
+model.predict(x)
+model.gradients(x, y)
+print("numba" in sys.modules)
 """
 
 
@@ -159,7 +161,7 @@ def test_after_warmup_another_process_and_another_model_compile_nothing(tmp_path
     environment = os.environ | {"PYTHONPATH": str(Path(fastrnn.__file__).parents[1])}
     if cache.FOLDER is None:
         environment["NUMBA_CACHE_DIR"] = str(tmp_path)
-    for script, expected in (("import fastrnn as fr; fr.warmup()", ""), (FIT_ANOTHER_MODEL, "0")):
+    for script, expected in (("import fastrnn as fr; fr.warmup()", ""), (FIT_ANOTHER_MODEL, "False")):
         done = subprocess.run(
             [sys.executable, "-c", script],
             cwd=tmp_path,
@@ -175,21 +177,23 @@ def test_after_warmup_another_process_and_another_model_compile_nothing(tmp_path
 def test_digest_follows_every_source_file_the_versions_and_the_processor(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kernels = package / "fastrnn" / "kernels"
-    assert cache.digest(kernels) == cache.digest()
-    for path in sorted(kernels.rglob("*.py")):
-        source = path.read_bytes()
-        path.write_bytes(source + b"\n")
-        assert cache.digest(kernels) != cache.digest(), path.name
-        path.write_bytes(source)
-    (kernels / "machine" / "rows.py").rename(kernels / "machine" / "lines.py")
-    assert cache.digest(kernels) != cache.digest()
+    root = package / "fastrnn"
+    assert cache.sources(root) == cache.SOURCES
+    for room in cache.ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            source = path.read_bytes()
+            path.write_bytes(source + b"\n")
+            assert cache.sources(root) != cache.SOURCES, path.name
+            path.write_bytes(source)
+    (root / "kernels" / "machine" / "rows.py").rename(root / "kernels" / "machine" / "lines.py")
+    assert cache.sources(root) != cache.SOURCES
     before = cache.digest()
-    with monkeypatch.context() as change:
-        change.setattr(cache, "TARGET", cache.TARGET._replace(cpu="another"))
-        assert cache.digest() != before
-    monkeypatch.setattr(numba, "__version__", "0.0")
-    assert cache.digest() != before
+    for name, other in (
+        ("TARGET", TARGET._replace(cpu="another")), ("SOURCES", "0"), ("_numba_version", lambda: b"0.0"),
+    ):  # fmt: skip
+        with monkeypatch.context() as change:
+            change.setattr(cache, name, other)
+            assert cache.digest() != before, name
 
 
 @pytest.fixture
@@ -284,6 +288,27 @@ def test_without_a_home_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> N
     assert cache._prepare()[0] is None
 
 
+@posix
+def test_a_folder_that_may_be_read_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir(parents=True, mode=0o755)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert cache._prepare() == (folder, f"{folder} cannot be written to")
+
+
+def test_what_a_read_only_folder_lacks_is_compiled_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    monkeypatch.setattr(cache, "WHY", "it cannot be written to")
+    compiling.prepare([(zero_gradients(), "float32")])
+    assert told[-1].endswith(" s, not kept: it cannot be written to")
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(cache, "WHY", "")
+    assert zero_gradients_anew() == 0.0
+    monkeypatch.setattr(cache, "WHY", "it cannot be written to")
+    assert zero_gradients().load("float32")
+
+
 def test_digests_that_nobody_used_for_long_are_removed(folder: Path) -> None:
     old, recent, foreign = "0" * 24, "1" * 24, "a folder of the user's"
     ages = {old: cache.KEEP_DAYS + 1, recent: cache.KEEP_DAYS - 1, foreign: cache.KEEP_DAYS + 1}
@@ -303,14 +328,30 @@ def test_using_a_digest_keeps_it_from_being_removed(folder: Path) -> None:
     assert time.time() - folder.stat().st_mtime < 3600
 
 
+def zero_gradients() -> Operation:
+    """The small kernel, as a new process would have it."""
+    return Operation("zero_gradients", "training.optimizers", UPDATE)
+
+
 def zero_gradients_anew() -> float:
     """Compile the small kernel, or load it from the cache, as a new process would; return what it writes."""
-    address = Operation(zero_gradients.function, UPDATE).address("float32")
+    address = zero_gradients().address("float32")
     gradients = np.full(64, 7, np.float32)
     call, spec = np.zeros(1, CALL), np.zeros(1, UPDATE)
     call["threads"], spec["count"], spec["gradients"] = 1, gradients.size, gradients.ctypes.data
     ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(address)(0, call.ctypes.data, spec.ctypes.data)
     return float(gradients[0])
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    """What fastrnn says unasked."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("fastrnn").addHandler(handler)
+    yield lines
+    logging.getLogger("fastrnn").removeHandler(handler)
 
 
 @contextlib.contextmanager
@@ -343,19 +384,38 @@ def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert zero_gradients_anew() == 0.0
     (path,) = tmp_path.glob("float32/zero_gradients-*[0-9a-f]")
     whole = path.read_bytes()
-    store = Store(zero_gradients.function.py_func, "signature", tmp_path)
+    monkeypatch.setattr(store.json, "loads", lambda text: {"needs": []})
+    assert store.read(path, {}) is not None
     rng = np.random.default_rng(0)
-    for place in (0, 31, 32, len(whole) - 1, *map(int, rng.integers(0, len(whole), 200))):
-        store.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        assert store.load_overload(None, None) is None
-    for end in (0, 31, 40, len(whole) - 1):
-        store.path.write_bytes(whole[:end])
-        assert store.load_overload(None, None) is None
+    for place in (0, 22, 23, 54, 55, len(whole) - 1, *map(int, rng.integers(0, len(whole), 200))):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert store.read(path, {}) is None
+    for end in (0, 22, 40, 55, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        assert store.read(path, {}) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
     path.write_bytes(whole[:-100])
     assert zero_gradients_anew() == 0.0
     again = path.read_bytes()
     assert zero_gradients_anew() == 0.0
     assert path.read_bytes() == again != whole[:-100]
+
+
+def test_code_that_needs_what_is_not_there_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LLVM would end the process."""
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    assert zero_gradients_anew() == 0.0
+    (path,) = tmp_path.glob("float32/zero_gradients-*[0-9a-f]")
+    head, _, code = path.read_bytes()[store._START :].partition(b"\n")
+    told = store.json.loads(head)
+    told.pop("needs")
+    assert store.read(path, told) == (code, [])
+    store.write(path, code, ["a_function_of_another_library"], told)
+    assert not zero_gradients().load("float32")
+    assert zero_gradients_anew() == 0.0
+    assert store.read(path, told) is not None
+    assert zero_gradients().load("float32")
 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, RuntimeError])
@@ -370,7 +430,7 @@ def test_an_error_while_compiling_leaves_what_is_there(
         raise error
 
     with monkeypatch.context() as patch, pytest.raises(error):
-        patch.setattr("numba.core.ccallback.CFunc._compile_uncached", fail)
+        patch.setattr("fastrnn.kernels.machine.compiler.compiled", fail)
         zero_gradients_anew()
     assert {path.name for path in (tmp_path / "float32").iterdir() if path.suffix != ".lock"} == {"another"}
     assert zero_gradients_anew() == 0.0
@@ -383,10 +443,10 @@ def test_without_compilation_there_is_a_line_and_the_cache_stays(
     assert zero_gradients_anew() == 0.0
     before = sorted(tmp_path.rglob("*"))
     code = "import fastrnn as fr; fr.Sequential([fr.SimpleRNN(2)], input_size=1).predict([[[1.0]]])"
-    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "FASTRNN_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert "ValueError: NUMBA_DISABLE_JIT is set; expected it not to be" in done.stderr
-    assert "fastrnn: compiling" not in done.stderr
+    assert "compiling" not in done.stderr.replace("compiling.py", "")
     assert set(before) <= set(tmp_path.rglob("*"))
 
 
@@ -400,9 +460,10 @@ closed.close()
 sys.stderr = sys.stdout = {stream}
 import numpy as np
 from fastrnn.engine import compiling
-from fastrnn.kernels.machine import cache
 import fastrnn as fr
-cache.is_compiled = lambda name: False
+compiling.OFTEN = -1.0
+with compiling._Notice(1) as notice:
+    notice.tell(1)
 fr.Trainer(fr.Sequential([fr.SimpleRNN(2), fr.Dense(1)])).fit(np.ones((4, 3, 1)), np.ones((4, 1)), epochs=2, verbose=1)
 os.write(1, b"fitted")
 """
@@ -411,62 +472,70 @@ os.write(1, b"fitted")
 
 
 @pytest.mark.parametrize("executable", [sys.executable, "", "/no/such/python"])
-def test_the_first_compilation_says_what_it_does_and_for_how_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], executable: str
+def test_compilation_says_what_it_does_and_for_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str], executable: str
 ) -> None:
     """With a second process that compiles, without one, and where it cannot be started."""
-    monkeypatch.setattr(compiling, "_announced", set())
+    monkeypatch.setattr(compiling, "_WORTH", 1)
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
     monkeypatch.setattr(sys, "executable", executable)
-    with compiling.announced("float32", ["simple_rnn"], 1) as done:
-        zero_gradients_anew()
-        done(1, False)
-    assert re.fullmatch(
-        r"fastrnn: compiling the float32 kernels for this processor \(.*\) \.\.\.\n"
-        r"fastrnn: 1 of 1 kernels, \d+\.\d s, kept for later runs\n",
-        capsys.readouterr().err,
-    )
-    monkeypatch.setattr(compiling, "_announced", set())
-    with compiling.announced("float32", ["simple_rnn"], 1) as done:
-        done(1, False)
-    assert capsys.readouterr().err == ""
+    compiling.prepare([(zero_gradients(), "float32")])
+    begun, ended = told
+    assert begun == f"compiling 1 kernels for this processor ({TARGET.cpu}) ..."
+    assert re.fullmatch(r"1 kernels, \d+\.\d s, kept for later runs", ended)
+    compiling.prepare([(zero_gradients(), "float32")])
+    assert len(told) == 2
 
 
-def test_the_second_process_keeps_what_it_compiles_where_the_first_looks(
+def test_another_process_keeps_what_it_compiles_where_the_first_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The smallest kernel stands for all."""
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
-    monkeypatch.setattr(zero_gradients, "_code", {})
-    monkeypatch.setattr(ahead, "Driver", lambda: None)
-    monkeypatch.setattr(ahead, "late", lambda kinds: [zero_gradients])
-    ahead.main("float64", [])
-    assert zero_gradients.code("float64").cache_hits == 0
-    assert Operation(zero_gradients.function, UPDATE).code("float64").cache_hits == 1
+    assert not zero_gradients().load("float64")
+    ahead.main([(zero_gradients(), "float64")])
+    assert zero_gradients().load("float64")
 
 
-def test_the_second_process_knows_the_operations_of_every_layer() -> None:
-    for kind in CELLS:
-        assert all(isinstance(code, Compiled) for code in ahead.late([kind]))
+@posix
+def test_what_another_process_is_at_is_left_to_it_and_done_if_it_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    ahead.main([(zero_gradients(), "float32")])
+    (path,) = tmp_path.glob("float32/zero_gradients-*.lock")
+    path.with_suffix("").unlink()
+    hold = "import fcntl, sys, time; f = open(sys.argv[1], 'ab'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True)"
+    holder = subprocess.Popen([sys.executable, "-c", f"{hold}; time.sleep(60)", str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    code = zero_gradients()
+    assert not code.make("float32", patience=0.0)
+    assert not code.is_ready("float32")
+    holder.kill()
+    holder.communicate()
+    compiling.prepare([(code, "float32")])
+    assert code.is_ready("float32")
 
 
-def test_the_second_process_imports_nothing_from_the_current_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_other_process_imports_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "random.py").write_text("from pathlib import Path\nPath('imported').touch()\nraise SystemExit\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", ".", *sys.path])
+    monkeypatch.setattr(compiling, "_WORTH", 1)
+    monkeypatch.setattr(compiling, "available_threads", lambda: 2)
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
     started = []
     popen = subprocess.Popen
 
-    def wait(*arguments: Any, **options: Any) -> Any:
+    def keep(*arguments: Any, **options: Any) -> Any:
         started.append(popen(*arguments, **options))
         return started[-1]
 
-    monkeypatch.setattr(subprocess, "Popen", wait)
-    monkeypatch.setattr(compiling, "_announced", set())
-    monkeypatch.setattr(cache, "FOLDER", tmp_path)
-    with compiling.announced("float64", ["simple_rnn"], 1):
+    monkeypatch.setattr(subprocess, "Popen", keep)
+    with compiling._others([(zero_gradients(), "float64")]):
         (process,) = started
         assert process.wait() == 0
     assert not (tmp_path / "imported").exists()

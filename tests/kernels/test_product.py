@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
+from fastrnn.code.target import LANES_OF
 from fastrnn.ground.memory import zeros
-from fastrnn.kernels.machine.vector import LANES_OF
-from fastrnn.kernels.products import product as kernels
-from tests.helpers.vectors import padded_copy, pointer
+from fastrnn.operations import products as kernels
+from tests.helpers.vectors import padded_copy, pointer, routine
 
 Array = NDArray[Any]
 DTYPES = ("float32", "float64")
@@ -32,7 +32,7 @@ def pack(matrix: Array, *, transposed: bool = False, threads: int = 1) -> Array:
     stored = np.ascontiguousarray(matrix.T if transposed else matrix)
     strides = (1, terms) if transposed else (columns, 1)
     for thread in range(threads):
-        kernels.pack.code(str(matrix.dtype)).ctypes(
+        routine(kernels.pack, str(matrix.dtype))(
             pointer(stored), *strides, terms, columns, pointer(packed), thread, threads
         )
     return packed
@@ -94,7 +94,7 @@ def multiply(size: Sizes, dtype: str, cuts: tuple[int, ...] = ()) -> tuple[Array
     packed = pack(matrix)
     places = [0, *cuts, size.rows]
     for first, last in itertools.pairwise(places):
-        kernels.product.code(dtype).ctypes(
+        routine(kernels.product, dtype)(
             pointer(a_buffer[first * a_stride :]), a_stride, a_step, pointer(packed), pointer(start_buffer),
             pointer(c_buffer[first * c_stride :]), c_stride, c_step,
             last - first, size.steps, size.columns, size.terms, size.accumulate,
@@ -155,7 +155,7 @@ def transposed_product(dtype: str, inputs: int, columns: int, terms: int, cuts: 
     out[:] = before.ravel()
     scratch = zeros(kernels.scratch_size(lanes, columns, terms), dtype)
     for first, last in itertools.pairwise(cuts):
-        kernels.gram.code(dtype).ctypes(
+        routine(kernels.gram, dtype)(
             pointer(a_buffer),
             stride,
             first,

@@ -1,14 +1,19 @@
 """What is wrong with a record, or with what is declared of kernels, is said in one line where it is made."""
 
+import inspect
+import pkgutil
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fastrnn import operations
+from fastrnn.code.compiled import Compiled
 from fastrnn.engine.program import Program, Shape
-from fastrnn.kernels.layers.dense import DENSE
-from fastrnn.kernels.machine import operation
-from fastrnn.kernels.machine.records import FORMS, check_fields, record
+from fastrnn.operations.call import Operation, operation
+from fastrnn.operations.dense import DENSE
+from fastrnn.operations.records import FORMS, check_fields, record
 
 GOOD = {name: 0 for name, field in FORMS[DENSE].fields.items() if field.is_needed}
 
@@ -66,18 +71,25 @@ def test_kinds_and_lines() -> None:
 
 
 def test_an_operation_is_declared_once() -> None:
-    def dense_forward(real: Any, call: Any, spec: Any) -> None: ...
-
-    with pytest.raises(
-        ValueError, match=r"dense_forward is declared in fastrnn\.kernels\.layers\.dense and in "
-    ) as refusal:
-        operation.operation(DENSE)(dense_forward)
+    with pytest.raises(ValueError, match=r"dense_forward is declared in layers\.dense and in elsewhere") as refusal:
+        operation("dense_forward", "elsewhere", DENSE)
     assert "\n" not in str(refusal.value)
 
 
-def test_a_field_misspelt_in_a_kernel_is_one_line_that_names_it(tmp_path: Any) -> None:
-    from fastrnn.kernels.machine.generated import function_of
+OPERATIONS = [import_module(f"fastrnn.operations.{found.name}") for found in pkgutil.iter_modules(operations.__path__)]
+DECLARED = [each for module in OPERATIONS for each in vars(module).values() if isinstance(each, Compiled)]
 
+
+def test_every_function_that_is_declared_is_there_and_takes_what_is_declared() -> None:
+    assert len(DECLARED) > 40
+    for each in DECLARED:
+        signature = inspect.signature(each.function().py_func)
+        assert len(signature.parameters) == len(each.parameters), each
+        if isinstance(each, Operation):
+            assert list(signature.parameters) == ["real", "call", "spec"], each
+
+
+def test_a_field_misspelt_in_a_kernel_is_one_line_that_names_it(tmp_path: Any) -> None:
     source = """
 from numba import njit
 from fastrnn.kernels.machine.helper import helper
@@ -92,9 +104,9 @@ def misspelt(real, call, spec):
     s = fields(spec)
     _inner(s)
 """
-    kernel = operation.Operation(function_of("misspelt", source), DENSE)
+    kernel = Operation("misspelt", "misspelt", DENSE, source)
     with pytest.raises(AttributeError, match="unitz") as refusal:
-        kernel.code("float32")
+        kernel.address("float32")
     message = str(refusal.value)
     assert "\n" not in message
     for part in ("misspelt", "'unitz'", "dense layer", "line 8", "expected units"):

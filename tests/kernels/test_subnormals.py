@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.kernels.machine.target import TARGET
+from fastrnn.code.target import TARGET
 
 pytestmark = pytest.mark.skipif(TARGET.architecture == "other", reason="has no switch for them that is known")
 TINY = np.finfo(np.float32).tiny

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 import fastrnn as fr
-from fastrnn.kernels.machine import cache
-from fastrnn.kernels.machine.operation import Operation
-from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
+from fastrnn.code import cache
+from fastrnn.operations.call import Operation
+from fastrnn.operations.updates import UPDATE
 from tests.helpers.searching import arguments, counted
 
 RNG = np.random.default_rng(0)
@@ -65,7 +65,7 @@ class Work:
         os.unlink(self.folder / f"{os.getpid()}")
 
     def compile(self) -> None:
-        Operation(zero_gradients.function, UPDATE).code("float32")
+        Operation("zero_gradients", "training.optimizers", UPDATE).address("float32")
         for path in self.folder.glob("float32/zero_gradients-*[0-9a-f]"):
             if random.random() < 0.2:
                 path.unlink(missing_ok=True)

@@ -32,10 +32,10 @@ from typing import Any
 import numpy as np
 
 import fastrnn as fr
+from fastrnn.code import cache
 from fastrnn.engine import team
-from fastrnn.kernels.machine import cache
-from fastrnn.kernels.machine.operation import Operation
-from fastrnn.kernels.training.optimizers import UPDATE, zero_gradients
+from fastrnn.operations.call import Operation
+from fastrnn.operations.updates import UPDATE
 from tests.helpers.searching import arguments, counted
 
 RNG = np.random.default_rng(0)
@@ -142,7 +142,7 @@ class Scene:
     def compile(self) -> None:
         before, cache.FOLDER = cache.FOLDER, Path(tempfile.mkdtemp(dir=self.folder.parent))
         try:
-            Operation(zero_gradients.function, UPDATE).code("float32")
+            Operation("zero_gradients", "training.optimizers", UPDATE).address("float32")
         finally:
             cache.FOLDER = before
 

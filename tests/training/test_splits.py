@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fastrnn as fr
+from fastrnn.code.target import LANES_OF
 from fastrnn.engine import threads as sharing
-from fastrnn.kernels.machine.vector import LANES_OF
 from fastrnn.reference import model as reference
 from tests.helpers.laws import DTYPES, FORWARDS, KINDS, Array, flat, make_layer, make_states
 from tests.helpers.problems import as_list, assert_close, describe

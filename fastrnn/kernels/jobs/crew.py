@@ -6,23 +6,13 @@ first is the calling thread's, who needs none.
 
 from __future__ import annotations
 
-import ctypes
-
-from numba import int64, njit
+from numba import njit
 
 from fastrnn.kernels.machine.atomics import atomic_load, atomic_store, atomic_swap_if, give_way, relax
 from fastrnn.kernels.machine.calls import routine_caller
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import compiled
 from fastrnn.kernels.machine.vector import integers_at
-
-WORDS = 16
-GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
-"""States: in Python or asleep; waiting for a job; promised one; at work."""
-_BYTES = 8 * WORDS
-_SPINS = 4096
-PATIENCE = _SPINS + 1024
-"""How often a thread looks for the next job before it leaves, or waits for one that is coming: about a millisecond."""
+from fastrnn.operations.crew import _BYTES, _SPINS, AWAKE, CALLED, CLAIMED, GONE, PATIENCE
 
 _run = routine_caller("iii")
 
@@ -77,13 +67,3 @@ def lead(crew, threads, patience, code, job, calls):
         while atomic_load(crew + i * _BYTES) == CALLED:
             spins = _wait(spins)
     return 1
-
-
-class Crew:
-    """The compiled `attend` and `lead`, which release the interpreter's lock."""
-
-    def __init__(self) -> None:
-        self._kept = [compiled(attend, [int64], "crew"), compiled(lead, [int64] * 6, "crew", result=int64)]
-        addresses = [code.address for code in self._kept]
-        self.attend = ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses[0])
-        self.lead = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(addresses[1])

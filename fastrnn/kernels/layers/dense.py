@@ -5,7 +5,6 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.layers.signals import (
-    SIGNALS,
     d_input_place,
     d_output_place,
     error_steps,
@@ -15,36 +14,16 @@ from fastrnn.kernels.layers.signals import (
     rows_at,
 )
 from fastrnn.kernels.machine.calls import routine_caller
-from fastrnn.kernels.machine.operation import at, operation, share
-from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import add_column_sums, copy_numbers, padded_width
 from fastrnn.kernels.machine.vector import fields
-from fastrnn.kernels.products.product import ROW_UNIT, ROWS, call_gram, call_pack, call_product
-
-DENSE = record(
-    "dense layer",
-    SIGNALS,
-    """
-    units               size     O
-    use_bias            flag
-    activate            routine? (source, target, count): nothing for linear
-    slope               routine? (d_output, kept, count): by what it is applied to, in place
-    pre                 array?   (steps, B, padded O) what an activation is applied to that is derived from it
-    kernel              array    (I, O)
-    bias                array?   (O)
-    d_kernel            array?
-    d_bias              array?
-    packed_kernel       array    panels
-    packed_bias         array
-    packed_kernel_back  array?   transposed
-    """,
-)
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.kernels.products.product import call_gram, call_pack, call_product
+from fastrnn.operations.products import ROW_UNIT, ROWS
 
 _call_activate = routine_caller("ppi")
 _call_slope = routine_caller("ppi")
 
 
-@operation(DENSE)
 @njit
 def dense_pack(real, call, spec):
     """Lay the parameters out for the products; once a minibatch, after the update."""
@@ -59,7 +38,6 @@ def dense_pack(real, call, spec):
         )
 
 
-@operation(DENSE)
 @njit
 def dense_forward(real, call, spec):
     """``output = f(input W + b)`` for the window's steps and this thread's rows."""
@@ -84,7 +62,6 @@ def dense_forward(real, call, spec):
         _call_activate(s.activate, source, target, (high - low) * width)
 
 
-@operation(DENSE)
 @njit
 def dense_backward(real, call, spec):
     """``d_pre = d_output * f'(output)`` in place, ``d_input = d_pre W^T``, for steps whose error enters the pass."""
@@ -109,7 +86,6 @@ def dense_backward(real, call, spec):
         )  # fmt: skip
 
 
-@operation(DENSE)
 @njit
 def dense_gradients(real, call, spec):
     """Add to the weight gradients: ``dW += input^T d_pre``, ``db += sum of d_pre``."""

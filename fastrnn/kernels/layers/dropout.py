@@ -9,7 +9,6 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.layers.signals import (
-    SIGNALS,
     d_input_place,
     d_output_place,
     error_steps,
@@ -19,27 +18,11 @@ from fastrnn.kernels.layers.signals import (
     rows_at,
 )
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.philox import philox_kept
-from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lane, lanes, load, store
-from fastrnn.kernels.products.product import ROW_UNIT
-
-ODDS = """
-    seed                code     the generator's first key
-    stream              code     its second
-    threshold           size     a word of the generator below it drops a number, another scales it
-    scale               number
-"""
-DROPOUT = record(
-    "dropout",
-    SIGNALS,
-    ODDS,
-    """
-    one_mask            flag     the same for all steps of a sequence
-    """,
-)
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.operations.products import ROW_UNIT
 
 
 @helper
@@ -48,7 +31,6 @@ def kept(real, s, c, t, row, j):
     return philox_kept(real, j, t, c.place + row, c.draw, s.seed, s.stream, s.threshold, s.scale)
 
 
-@operation(DROPOUT)
 @njit
 def dropout_forward(real, call, spec):
     """``output = input * factor`` for this thread's rows of the window."""
@@ -63,7 +45,6 @@ def dropout_forward(real, call, spec):
                 store(output, j, load(inputs, j) * kept(real, s, c, 0 if s.one_mask != 0 else t, row, j))
 
 
-@operation(DROPOUT)
 @njit
 def dropout_backward(real, call, spec):
     """``d_input = d_output * factor`` (or ``+=``)."""
@@ -83,19 +64,6 @@ def dropout_backward(real, call, spec):
                 store(d_input, j, value)
 
 
-MASK = record(
-    "mask",
-    ODDS,
-    """
-    units               size?    H
-    ids                 array?   (T, B) int64
-    target              array    a mask (B, H') of recurrent dropout; with ids, factors (T, B) of one-hot vectors; of
-                                 zoneout (T, B, H')
-    """,
-)
-
-
-@operation(MASK)
 @njit
 def mask_begin(real, call, spec):
     """Draw the mask of each of this thread's rows, one for the whole sequence."""
@@ -112,7 +80,6 @@ def mask_begin(real, call, spec):
             target[place] = lane(kept(real, s, c, 0, row, integers_at(s.ids)[place]), 0)
 
 
-@operation(MASK)
 @njit
 def zone_read(real, call, spec):
     """Draw which units of this thread's rows keep their old state, 1, and which do not, 0, in the window's steps."""

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.layers.signals import SIGNALS, d_output_place, error_steps, output_place, rows_at
-from fastrnn.kernels.machine.operation import at, operation, share
-from fastrnn.kernels.machine.records import record
+from fastrnn.kernels.layers.signals import d_output_place, error_steps, output_place, rows_at
 from fastrnn.kernels.machine.rows import add_numbers, copy_numbers, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, offset, real_of
-from fastrnn.kernels.products.product import ROW_UNIT
-
-EMBEDDING = record(
-    "embedding",
-    SIGNALS,
-    """
-    units               size     E
-    ids                 array    (T, B) int64
-    embeddings          array    (V, E)
-    d_embeddings        array?
-    """,
-)
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.operations.products import ROW_UNIT
 
 
-@operation(EMBEDDING)
 @njit
 def embedding_forward(real, call, spec):
     """Copy this thread's rows of the window."""
@@ -36,7 +23,6 @@ def embedding_forward(real, call, spec):
             copy_numbers(at(s.embeddings, real, place * s.units), output, s.units)
 
 
-@operation(EMBEDDING)
 @njit
 def embedding_gradients(real, call, spec):
     """``dE[id] += d_output`` for the steps whose errors enter the pass; the threads share out the columns."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.layers.signals import (
-    SIGNALS,
     d_output_place,
     error_steps,
     input_place,
@@ -15,34 +14,14 @@ from fastrnn.kernels.layers.signals import (
     rows_at,
 )
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import operation, share
-from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import copy_numbers, fill, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, load, offset, splat, store
-from fastrnn.kernels.products.product import ROW_UNIT
+from fastrnn.kernels.machine.work import share
+from fastrnn.operations.products import ROW_UNIT
 
-PADDING = """
-    lengths             array    (B) int64
-    has_lengths         flag~
-    padding_first       flag
-"""
-MERGE = record(
-    "merge",
-    SIGNALS,
-    PADDING,
-    """
-    units               size     of each direction; the input is the output of the forward one
-    mode                code     of MODES
-    backward            array    output of the other
-    backward_first      place
-    d_backward          array?
-    """,
-)
-MODES = {"concat": 0, "sum": 1, "mul": 2, "ave": 3}
 _CONCAT, _SUM, _MUL, _AVE = 0, 1, 2, 3
 
 
-@operation(MERGE)
 @njit
 def merge_forward(real, call, spec):
     """Both directions side by side, or their sum, product or mean; 0 beyond a row's length."""
@@ -67,7 +46,6 @@ def merge_forward(real, call, spec):
                 store(out, j, a * b if s.mode == _MUL else a + b if s.mode == _SUM else (a + b) * 0.5)
 
 
-@operation(MERGE)
 @njit
 def merge_backward(real, call, spec):
     """Hand the errors to both directions."""
@@ -98,17 +76,6 @@ def merge_backward(real, call, spec):
                 store(d_other, j, d * load(one, j) if s.mode == _MUL else d)
 
 
-TURN = record(
-    "turn",
-    SIGNALS,
-    """
-    units               size
-    """,
-    PADDING,
-)
-
-
-@operation(TURN)
 @njit
 def turn_forward(real, call, spec):
     """Outputs of a layer that reads backwards, in the order it computed them; 0 before a row's last step is read."""
@@ -123,7 +90,6 @@ def turn_forward(real, call, spec):
                 copy_numbers(rows_at(s.input, real, c, input_place(s, c, t), row, width), target, s.units)
 
 
-@operation(TURN)
 @njit
 def turn_backward(real, call, spec):
     """Hand each output's error back to the step that computed it."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.layers.dense import DENSE
 from fastrnn.kernels.layers.signals import d_output_place, error_steps, output_place, own_steps, rows_at
 from fastrnn.kernels.machine.helper import helper
 from fastrnn.kernels.machine.maths import exp, sigmoid
-from fastrnn.kernels.machine.operation import operation, share
 from fastrnn.kernels.machine.rows import padded_width
 from fastrnn.kernels.machine.vector import (
     fields,
@@ -21,7 +19,8 @@ from fastrnn.kernels.machine.vector import (
     store,
     sum_lanes,
 )
-from fastrnn.kernels.products.product import ROW_UNIT
+from fastrnn.kernels.machine.work import share
+from fastrnn.operations.products import ROW_UNIT
 
 
 @helper
@@ -64,7 +63,6 @@ def scale(values, count, factor):
         i += lanes(values)
 
 
-@operation(DENSE)
 @njit
 def sigmoid_forward(real, call, spec):
     """``output = sigmoid(output)`` in place, for the window's steps and this thread's rows."""
@@ -80,7 +78,6 @@ def sigmoid_forward(real, call, spec):
             i += lanes(output)
 
 
-@operation(DENSE)
 @njit
 def softmax_forward(real, call, spec):
     """``output_j = e**output_j / sum of e**output`` in place, for the window's steps and this thread's rows."""
@@ -95,7 +92,6 @@ def softmax_forward(real, call, spec):
             scale(output, width, 1.0 / sum_of(output, width))
 
 
-@operation(DENSE)
 @njit
 def softmax_backward(real, call, spec):
     """``d_pre_j = p_j (d_p_j - sum of d_p p)`` in place of ``d_output``, for steps whose error enters the pass.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from fastrnn.kernels.machine.helper import helper, inlined
 from fastrnn.kernels.machine.maths import sigmoid, tanh
 from fastrnn.kernels.machine.vector import WIDE, lanes, load, load_wide, maximum, store
-
-ACTIVATIONS = {"linear": 0, "tanh": 1, "sigmoid": 2, "relu": 3}
-LINEAR, TANH, SIGMOID, RELU = 0, 1, 2, 3
+from fastrnn.operations.products import LINEAR, RELU, SIGMOID, TANH
 
 
 @inlined

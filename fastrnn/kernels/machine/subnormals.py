@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import int64, types
 from numba.extending import intrinsic
 
-from fastrnn.kernels.machine.target import TARGET
+from fastrnn.code.target import TARGET
 from fastrnn.kernels.machine.vector import I32, I64, call_function
 
 _FLUSHED = {"x86": 0x8040, "arm": 1 << 24}

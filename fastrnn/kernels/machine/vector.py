@@ -20,7 +20,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
-from fastrnn.kernels.machine.target import TARGET
+from fastrnn.code.target import TARGET
 
 LANES = {float32: TARGET.vector_bytes // 4, float64: TARGET.vector_bytes // 8}
 _BYTES = {float32: 4, float64: 8}

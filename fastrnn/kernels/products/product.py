@@ -17,24 +17,10 @@ from numba import njit
 
 from fastrnn.kernels.machine.calls import routine_caller
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import routine
-from fastrnn.kernels.machine.target import TARGET
 from fastrnn.kernels.machine.vector import lanes, load, offset, store
 from fastrnn.kernels.products.tiles import matrix_tile, transpose
-
-PANEL = 3
-ROW_UNIT = 4
-ROWS = 8 if TARGET.registers == 32 else 4
-BLOCK = 512
-"""Terms that one pass over the tiles adds: a panel's block stays in the first cache levels."""
-GRAM_BLOCK = 256
-GRAM_PANELS = 131072
-"""The same for :func:`gram`, whose operands are both long, and the numbers of ``d`` that it packs at a time: half a
-megabyte."""
-DIRECT_ROWS = 8 * ROWS
-"""Rows of ``out`` up to which :func:`gram` reads its operands where they lie: packing them costs more than it saves.
-Measured with 16 lanes and 128 columns: 146 GFLOP/s instead of 92 for 16 rows, 167 instead of 131 for 64; from 256 rows
-and 1024 columns on packing wins."""
+from fastrnn.operations.products import DIRECT_ROWS, GRAM_BLOCK, GRAM_PANELS, PANEL, ROWS
+from fastrnn.operations.updates import BLOCK
 
 _SHAPES = tuple(
     (r, v, split)
@@ -45,18 +31,6 @@ _SHAPES = tuple(
 _tile = matrix_tile(_SHAPES, transposed=False)
 _tile_of_transposed = matrix_tile(_SHAPES, transposed=True)
 _joined_tile = matrix_tile(_SHAPES, transposed=False, joined=True)
-
-
-def padded(columns: int, lane_count: int) -> int:
-    """``columns`` rounded up to whole vectors."""
-    return -(-columns // lane_count) * lane_count
-
-
-def scratch_size(lane_count: int, columns: int, terms: int) -> int:
-    """Numbers of scratch memory that :func:`gram` needs at most: a strip, a tile and packed panels."""
-    across = padded(columns, lane_count)
-    panels = max(across, min(GRAM_PANELS, min(GRAM_BLOCK, terms) * across))
-    return GRAM_BLOCK * ROWS + lane_count + ROWS * PANEL * lane_count + panels
 
 
 @helper
@@ -75,7 +49,6 @@ def _tile_rows(left):
     return 2 if left >= 2 else 1
 
 
-@routine("piiiipii")
 @njit
 def pack(source, row_stride, column_stride, terms, columns, packed, thread, threads):
     """Lay the matrix ``source[k * row_stride + j * column_stride]`` (terms, columns) out in panels.
@@ -119,7 +92,6 @@ def _pack_panel(source, row_stride, column_stride, terms, inside, across, out):
             j += 1
 
 
-@routine("piipppiiiiiii")
 @njit
 def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps, columns, terms, accumulate):
     """``c = start + a @ matrix``, or ``c += a @ matrix``, for ``steps`` blocks of ``rows`` rows each.
@@ -154,7 +126,6 @@ def product(a, a_stride, a_step, packed, start, c, c_stride, c_step, rows, steps
         first += across
 
 
-@routine("pipipppiiiii")
 @njit
 def joined_product(a, a_stride, b, b_stride, packed, start, c, c_stride, rows, columns, a_terms, b_terms):
     """``c = start + [a b] @ matrix``: rows of ``a`` and ``b`` side by side, of not too many terms in all.
@@ -210,7 +181,6 @@ def _copy_block(source, source_stride, target, target_stride, rows, columns):
             target[r * target_stride + j] = source[r * source_stride + j]
 
 
-@routine("piiipiiiipipiiip")
 @njit
 def gram(
     a, a_stride, a_first, a_last, b, b_stride, b_first, b_last, b_row, d, d_stride, out, out_stride, columns, terms,

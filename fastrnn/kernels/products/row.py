@@ -6,7 +6,6 @@ from numba import njit
 
 from fastrnn.kernels.machine.activations import activated
 from fastrnn.kernels.machine.calls import routine_caller
-from fastrnn.kernels.machine.operation import routine
 from fastrnn.kernels.machine.vector import lanes, load, offset, store
 from fastrnn.kernels.products.product import panel_width
 from fastrnn.kernels.products.tiles import row_tile
@@ -14,7 +13,6 @@ from fastrnn.kernels.products.tiles import row_tile
 _tile_1, _tile_2, _tile_3 = row_tile(1, 8), row_tile(2, 4), row_tile(3, 4)
 
 
-@routine("ppppiii")
 @njit
 def row_product(a, packed, start, c, code, terms, columns):
     """``c = f(start + a @ matrix)`` for one row; ``packed`` the matrix (terms, columns) in panels.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastrnn.kernels.layers.signals import d_output_place, is_held, rows_at
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at
 from fastrnn.kernels.machine.rows import add, copy, padded_width
 from fastrnn.kernels.machine.vector import offset
+from fastrnn.kernels.machine.work import at
 from fastrnn.kernels.recurrent.buffers import carry_rows, earlier_rows, other_carry_rows, time_of
 
 

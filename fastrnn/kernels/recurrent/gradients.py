@@ -6,23 +6,17 @@ from numba import njit
 
 from fastrnn.kernels.layers.signals import input_place, rows_at
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.rows import add_column_sums, add_numbers, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, offset, real_of
-from fastrnn.kernels.products.product import ROWS, call_gram
-from fastrnn.kernels.recurrent.buffers import (
-    RECURRENT,
-    earliest_step,
-    input_columns,
-    place_before,
-    recurrent_columns,
-)
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.kernels.products.product import call_gram
+from fastrnn.kernels.recurrent.buffers import earliest_step, input_columns, place_before, recurrent_columns
+from fastrnn.operations.products import ROWS
 
 _SUMS = 4
 """Parts that a bias has at most: that of the kernel, then gates, recurrents and late of the recurrent kernel."""
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_gradients(real, call, spec):
     """Add the window's gradients: ``dW += x^T d_z``, ``dU += h^T d_z`` (late: ``k^T d_z``), biases, vectors."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.layers.signals import input_place, rows_at
-from fastrnn.kernels.machine.activations import LINEAR
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.rows import copy_numbers, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, lanes, load, offset, real_of, store
-from fastrnn.kernels.products.product import ROW_UNIT, call_joined_product, call_pack, call_product
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.kernels.products.product import call_joined_product, call_pack, call_product
 from fastrnn.kernels.products.row import call_row_product
-from fastrnn.kernels.recurrent.buffers import RECURRENT, input_columns, recurrent_columns
-
-JOINED_TERMS = 256
-"""Inputs and units up to which one product a step takes both: as many terms stay in the panels that are in the first
-cache level while all rows pass by; beyond it, inputs of many steps at once go faster by themselves."""
+from fastrnn.kernels.recurrent.buffers import input_columns, recurrent_columns
+from fastrnn.operations.products import LINEAR, ROW_UNIT
 
 
 @helper
@@ -108,7 +104,6 @@ def _pack_back(real, s, c, source, gates, packed):
     call_pack(s.pack, own, 1, stride, terms, last - first, offset(packed, terms * first), 0, 1)
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_pack(real, call, spec):
     """Lay the parameters out for the products; once a minibatch, after the update."""

@@ -12,13 +12,12 @@ from fastrnn.kernels.layers.signals import d_input_place, rows_at
 from fastrnn.kernels.machine.activations import activate
 from fastrnn.kernels.machine.calls import routine_caller
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.rows import fill, padded_width
 from fastrnn.kernels.machine.vector import fields, lanes, load, offset, splat, store
-from fastrnn.kernels.products.product import ROW_UNIT, call_product
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.kernels.products.product import call_product
 from fastrnn.kernels.products.row import call_row_product
 from fastrnn.kernels.recurrent.buffers import (
-    RECURRENT,
     d_z_place,
     earlier_rows,
     earliest_step,
@@ -40,15 +39,13 @@ from fastrnn.kernels.recurrent.products import (
     packed_recurrents,
     read_inputs,
 )
-
-STEP_ROWS = 128
-"""Rows times steps whose inputs are multiplied at a time: their gates stay in the second cache level."""
+from fastrnn.operations.products import ROW_UNIT
+from fastrnn.operations.recurrent import STEP_ROWS
 
 call_units = routine_caller("pppii")
 """A cell's code: ``(z or d_z, call, spec, t, steps)`` for ``steps`` steps of this thread's rows from ``t`` on."""
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_forward(real, call, spec):
     """Run the window's steps: block by block the products with the inputs, then step after step."""
@@ -139,7 +136,6 @@ def _times_mask(real, s, c, source, target):
             store(target, j, load(source, j) * load(mask, j))
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_begin_pass(real, call, spec):
     """Before a backward pass: no error comes from beyond its last step."""
@@ -152,7 +148,6 @@ def recurrent_begin_pass(real, call, spec):
         fill(rows_at(s.carry_other, real, c, k, low, width), (high - low) * width, zero)
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_backward(real, call, spec):
     """Carry the errors back through the window's steps (back-propagation through time), then to the input."""

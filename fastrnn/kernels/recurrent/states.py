@@ -5,18 +5,13 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.machine.helper import helper, spliced
-from fastrnn.kernels.machine.operation import at, operation, share
 from fastrnn.kernels.machine.rows import copy, fill, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, offset, splat
-from fastrnn.kernels.products.product import ROW_UNIT
-from fastrnn.kernels.recurrent.buffers import RECURRENT
-
-FROM_ZERO, FROM_GIVEN, FROM_BEFORE = 0, 1, 2
-"""Where a minibatch starts: at zero, at the given initial state, or at the state that the minibatch before ended
-with."""
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.operations.products import ROW_UNIT
+from fastrnn.operations.recurrent import FROM_BEFORE, FROM_ZERO
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_begin(real, call, spec):
     """Write the initial state of this thread's rows."""
@@ -55,7 +50,6 @@ def _each_state(move, real, call, spec):
         move(real, s, c, at(s.other, real, k * s.other_size), at(s.stored_other, real, k * s.stored_size))
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_keep(real, call, spec):
     """Begin a segment where the one before ended, and store the state there in ``stored`` (segments, B, H')."""
@@ -72,7 +66,6 @@ def _keep(real, s, c, tape, stored):
     copy(begin, offset(stored, (c.origin // s.segment * c.rows + low) * width), count)
 
 
-@operation(RECURRENT)
 @njit
 def recurrent_recall(real, call, spec):
     """Begin a segment at its stored state."""

@@ -5,42 +5,13 @@ from __future__ import annotations
 from numba import njit
 
 from fastrnn.kernels.machine.helper import helper
-from fastrnn.kernels.machine.operation import at, operation, share
-from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import copy_numbers
 from fastrnn.kernels.machine.vector import doubles_at, fields, integers_at
-from fastrnn.kernels.products.product import ROW_UNIT
-
-BATCH = record(
-    "minibatch",
-    """
-    steps               size     T
-    inputs              size     I
-    capacity            size     rows of a whole minibatch at most
-    x                   array~   (N, T, I), or (N, T) int64 if they are ids
-    ids                 flag
-    order               array~   (N) int64 order of the rows; 0 as they stand
-    lengths             array~   (N) int64
-    sample_weight       array~   (N) float64
-    input               array    (steps, B, I) or (steps, B) int64, what the layers read
-    batch_lengths       array    (B) int64
-    batch_weight        array    (B) float64
-    row_totals          array    (columns, capacity) float64 sums of the loss and the metrics
-    totals              array    float64
-    columns             size
-    errors_every_step   flag
-    padding_first       flag     of the outputs
-    place_weight        array~   (N, S) float64 weights of places, or 0
-    """,
-)
-"""``totals[0]`` is the weight of the minibatch, ``totals[LONGEST]`` and ``totals[SHORTEST]`` where the last error of
-its rows that count ends and the least length of them, ``totals[EPOCH_WEIGHT]`` the epoch's weight,
-``totals[EPOCH_SUMS:]`` the epoch's sums."""
-
-LONGEST, SHORTEST, EPOCH_WEIGHT, EPOCH_SUMS = 1, 2, 3, 4
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.operations.batch import EPOCH_SUMS, EPOCH_WEIGHT, LONGEST, SHORTEST
+from fastrnn.operations.products import ROW_UNIT
 
 
-@operation(BATCH)
 @njit
 def batch_begin(real, call, spec):
     """Gather lengths and weights of this thread's rows and zero their sums."""
@@ -54,7 +25,6 @@ def batch_begin(real, call, spec):
             doubles_at(s.row_totals)[column * s.capacity + c.place + row] = 0.0
 
 
-@operation(BATCH)
 @njit
 def batch_read(real, call, spec):
     """Gather the window's inputs of this thread's rows, time first; what stands beyond a row's length is not read.
@@ -95,7 +65,6 @@ def _counted(s, place, steps):
     return total
 
 
-@operation(BATCH)
 @njit
 def batch_weigh(real, call, spec):
     """The weight that counts in this minibatch and divides the loss: of rows, or of steps if each has an error."""
@@ -118,7 +87,6 @@ def batch_weigh(real, call, spec):
     doubles_at(s.totals)[SHORTEST] = shortest
 
 
-@operation(BATCH)
 @njit
 def batch_total(real, call, spec):
     """Add this minibatch's sums to the epoch's."""
@@ -134,21 +102,6 @@ def batch_total(real, call, spec):
         totals[EPOCH_SUMS + column] += total
 
 
-EMIT = record(
-    "result",
-    """
-    source              array    (.., B, width)
-    source_first        place
-    units               size
-    width               size
-    steps               size
-    order               array~   as in BATCH
-    target              array~   (N, steps, units), or 0: nothing is written
-    """,
-)
-
-
-@operation(EMIT)
 @njit
 def emit(real, call, spec):
     """Write this thread's rows of a layer's output to their places in the result, if there is one."""

@@ -17,8 +17,6 @@ from fastrnn.kernels.layers.probabilities import exponentials, scale, sum_of
 from fastrnn.kernels.layers.signals import input_place, output_place, own_steps, rows_at
 from fastrnn.kernels.machine.helper import helper, spliced
 from fastrnn.kernels.machine.maths import exp
-from fastrnn.kernels.machine.operation import at, operation, share
-from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import copy_numbers, fill, padded_width
 from fastrnn.kernels.machine.vector import (
     absolute,
@@ -36,43 +34,13 @@ from fastrnn.kernels.machine.vector import (
     store,
     sum_lanes,
 )
-from fastrnn.kernels.products.product import ROW_UNIT
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.operations.losses import BINARY, MSE, SPARSE
+from fastrnn.operations.products import ROW_UNIT
 
-MSE, MAE = 0, 1
-BINARY, CATEGORICAL, SPARSE = 0, 1, 2
 SMALLEST = 1e-7
 _BLOCK = 32
 """Vectors whose ``1 + e**-|x|``, at most 2, are multiplied without overflow."""
-
-LOSS = record(
-    "loss",
-    """
-    outputs             size     O
-    capacity            size     rows of a whole minibatch at most
-    steps               size     T
-    sequences           flag     there is an error at every step, else at the last output
-    padding_first       flag
-    column              place    of row_totals
-    code                code?    MSE or MAE, or the kind of target of a cross-entropy or an accuracy
-    of_logits           flag?    a cross-entropy reads logits, else probabilities
-    threshold           number?  of a binary accuracy
-    levels              size?    outputs for each target; 0 is one
-    level               array?   (levels) float64
-    adds_up             flag?    the sum over the outputs, not their mean
-    y                   array~   targets (N, S, O), or (N, S) int64 if they are SPARSE
-    place_weight        array~   (N, S) float64 weights of places, or 0
-    order               array~   (N) int64 order of the rows; 0 as they stand
-    batch_lengths       array    (B) int64
-    batch_weight        array    (B) float64
-    row_totals          array    (columns, capacity) float64
-    totals              array    float64, as in BATCH
-    input               array    the model's output, a signal
-    input_first         place
-    input_moves         flag
-    d_output            array?   (S, B, O') its gradient
-    wants_gradient      flag
-    """,
-)
 
 
 @helper
@@ -110,7 +78,6 @@ def _slope(code, difference):
     return 1.0 if difference > 0 else -1.0 if difference < 0 else difference
 
 
-@operation(LOSS)
 @njit
 def loss(real, call, spec):
     """Mean over the outputs of the squared or the absolute error, for the window's steps and this thread's rows."""
@@ -167,7 +134,6 @@ def element_loss(value, slope, real, call, spec):
             doubles_at(s.row_totals)[s.column * s.capacity + c.place + row] += weight * total
 
 
-@operation(LOSS)
 @njit
 def binary_crossentropy(real, call, spec):
     """Mean over the outputs of their cross-entropy, for the window's steps and this thread's rows."""
@@ -238,7 +204,6 @@ def _of_probabilities(probabilities, target, count, factor, d):
     return value
 
 
-@operation(LOSS)
 @njit
 def categorical_crossentropy(real, call, spec):
     """Sum over the classes of the cross-entropy of logits, for the window's steps and this thread's rows."""
@@ -300,7 +265,6 @@ def _of_distribution(logits, target, count, factor, d):
     return value
 
 
-@operation(LOSS)
 @njit
 def accuracy(real, call, spec):
     """Whether the largest output is the target's class, or which outputs are on the target's side of the threshold."""

@@ -12,8 +12,6 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.machine.helper import helper, inlined, spliced
-from fastrnn.kernels.machine.operation import at, operation, share
-from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.rows import add, fill
 from fastrnn.kernels.machine.vector import (
     absolute,
@@ -35,44 +33,8 @@ from fastrnn.kernels.machine.vector import (
     store,
     sum_lanes,
 )
-
-BLOCK = 4096
-
-UPDATE = record(
-    "update",
-    """
-    count               size     numbers of the part
-    columns             size?    of a part that is a matrix of which ids pick rows
-    rows                array?   int64 ids of the rows that the minibatch used
-    row_count           array?   (1) int64
-    most_rows           size?
-    parameters          array?   (count)
-    gradients           array    (shards, count)
-    first_state         array?   (count) what the optimizer keeps, in the order of its states
-    second_state        array?
-    third_state         array?
-    norms               array?   (pieces) float64 of the part's gradients
-    all_norms           array?   those of all parts
-    norm_count          size?
-    shards              size?
-    clips_value         flag?
-    clips_norm          flag?
-    clip_value          number?
-    clip_norm           number?
-    learning_rate       number?
-    nesterov            flag?
-    amsgrad             flag?
-    centered            flag?
-    momentum            number?
-    dampening           number?
-    momentum_decay      number?
-    weight_decay        number?
-    beta_1              number?
-    beta_2              number?
-    rho                 number?
-    epsilon             number?
-    """,
-)
+from fastrnn.kernels.machine.work import at, share
+from fastrnn.operations.updates import BLOCK
 
 _HUGE = 2.0**540
 """Norms of float64 divided by this have squares that do not overflow, nor does their sum."""
@@ -112,7 +74,6 @@ def _clipped(gradient, clips_value, limit):
     return gradient
 
 
-@operation(UPDATE)
 @njit
 def zero_gradients(real, call, spec):
     """Set the gradients to zero."""
@@ -126,7 +87,6 @@ def zero_gradients(real, call, spec):
             gradients[i] = 0.0
 
 
-@operation(UPDATE)
 @njit
 def sum_shards(real, call, spec):
     """Add the gradients of all shards, in their order, to those of the first."""
@@ -136,7 +96,6 @@ def sum_shards(real, call, spec):
         add(at(s.gradients, real, shard * s.count + start), at(s.gradients, real, start), stop - start)
 
 
-@operation(UPDATE)
 @njit
 def gradient_norms(real, call, spec):
     """The norm of the (element-clipped) gradients, piece by piece: the whole norm does not depend on the threads."""
@@ -247,7 +206,6 @@ def _sgd(n, p, g, states, i, left):
     return p - g * rate
 
 
-@operation(UPDATE)
 @njit
 def sgd_update(real, call, spec):
     """``v = momentum v + (1 - dampening) g``; ``p -= learning_rate v`` (Nesterov: ``g + momentum v``)."""
@@ -283,7 +241,6 @@ def _adam(n, p, g, states, i, left):
     return p - _adam_move(n, _decayed(g, p, n[8]), states, i)
 
 
-@operation(UPDATE)
 @njit
 def adam_update(real, call, spec):
     """``m``, ``v`` the running means of ``g`` and ``g**2``; ``p -= learning_rate m^ / (sqrt(v^) + epsilon)``.
@@ -321,7 +278,6 @@ def _rmsprop(n, p, g, states, i, left):
     return p - move * rate
 
 
-@operation(UPDATE)
 @njit
 def rmsprop_update(real, call, spec):
     """``v`` the running mean of ``g**2``; ``u = momentum u + g / (sqrt(v) + epsilon)``; ``p -= learning_rate u``.
@@ -348,7 +304,6 @@ def _adagrad(n, p, g, states, i, left):
     return p - positive_quotient(g * rate, square_root(a) + epsilon)
 
 
-@operation(UPDATE)
 @njit
 def adagrad_update(real, call, spec):
     """``total`` the sum of all ``g**2``; ``p -= learning_rate g / (sqrt(total) + epsilon)``.
@@ -372,7 +327,6 @@ def _adamw(n, p, g, states, i, left):
     return p * n[8] - _adam_move(n, g, states, i)
 
 
-@operation(UPDATE)
 @njit
 def adamw_update(real, call, spec):
     """As :data:`adam_update`, of parameters that first shrink by ``learning_rate weight_decay``.
@@ -415,7 +369,6 @@ def _nadam(n, p, g, states, i, left):
     return p - positive_quotient(fma(m, of_mean, g * of_gradient), fma(square_root(v), scale, epsilon))
 
 
-@operation(UPDATE)
 @njit
 def nadam_update(real, call, spec):
     """Adam with Nesterov's momentum.
@@ -446,7 +399,6 @@ def _adadelta(n, p, g, states, i, left):
     return p - move * rate
 
 
-@operation(UPDATE)
 @njit
 def adadelta_update(real, call, spec):
     """``d = sqrt(u + epsilon) / sqrt(v + epsilon) g``, with v, u the running means of ``g**2`` and ``d**2``.
@@ -477,7 +429,6 @@ def _adamax(n, p, g, states, i, left):
     return p - positive_quotient(m * rate, u)
 
 
-@operation(UPDATE)
 @njit
 def adamax_update(real, call, spec):
     """``m`` the running mean of ``g``, ``u = max(beta_2 u, |g| + epsilon)``; ``p -= learning_rate m^ / u``.

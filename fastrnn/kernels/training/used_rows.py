@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from fastrnn.kernels.machine.operation import operation
-from fastrnn.kernels.machine.records import record
 from fastrnn.kernels.machine.vector import fields, integers_at
 
-USED_ROWS = record(
-    "used rows",
-    """
-    steps               size     T
-    x                   array~   (N, T) int64 ids
-    order               array~   as in BATCH
-    rows                array    the ids of the minibatch, each once in the order of their first use
-    count               array    (1) how many
-    stamps              array    (V) number of the minibatch that used a row last
-    """,
-)
 
-
-@operation(USED_ROWS)
 @njit
 def used_rows_begin(real, call, spec):
     """List the rows that the minibatch uses; one thread's work."""

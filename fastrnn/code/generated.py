@@ -14,29 +14,30 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from fastrnn.kernels.machine import cache
+from fastrnn.code import cache
 
 _DIGITS = 16
 
 
-def module_of(name: str, source: str) -> ModuleType:
-    """Return the module that a source makes; ``name`` begins its name.
+def name_of(name: str, source: str) -> str:
+    """Return the name of a source: what it is, and its digest."""
+    return f"{name}_{hashlib.sha256(source.encode()).hexdigest()[:_DIGITS]}"
+
+
+def function_of(function: str, name: str, source: str) -> Any:
+    """Return a function of the module that a source makes, whose name `name_of` gave.
 
     Where the source cannot be kept, only this process has it.
     """
-    digest = hashlib.sha256(source.encode()).hexdigest()[:_DIGITS]
-    full = f"fastrnn.generated.{name}_{digest}"
-    if full in sys.modules:
-        return sys.modules[full]
-    path = f"<{full}>"
-    if cache.FOLDER is not None:
-        path = _kept(f"{name}_{digest}.py", source) or path
-    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
-    module = ModuleType(full)
-    module.__file__ = path
-    exec(compile(source, path, "exec"), module.__dict__)
-    sys.modules[full] = module
-    return module
+    full = f"fastrnn.generated.{name}"
+    if full not in sys.modules:
+        path = (_kept(f"{name}.py", source) if cache.FOLDER is not None and not cache.WHY else None) or f"<{full}>"
+        linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
+        module = ModuleType(full)
+        module.__file__ = path
+        exec(compile(source, path, "exec"), module.__dict__)
+        sys.modules[full] = module
+    return getattr(sys.modules[full], function)
 
 
 def _kept(name: str, source: str) -> str | None:
@@ -51,8 +52,3 @@ def _kept(name: str, source: str) -> str | None:
             os.replace(half, path)
         return str(path)
     return None
-
-
-def function_of(name: str, source: str) -> Any:
-    """Return the function ``name`` of the module that a source makes."""
-    return getattr(module_of(name, source), name)

@@ -1,14 +1,15 @@
 """Where compiled code is kept between processes, so that it can never be stale, nor be somebody else's.
 
-The folder is named by a digest of all kernel sources, of the versions that compile them and of the processor compiled
-for: whatever is edited or upgraded, a callee included, gives another folder. What lies in it is run, so it is used only
-if nobody but its owner, who is this user, can change it or what leads to it. Each precision has a folder of its own.
+The folder is named by a digest of all sources, of the versions that compile them and of the processor compiled for:
+whatever is edited or upgraded, a callee included, gives another folder. What lies in it is run, so it is used only if
+nobody but this user and the system's own can change it or what leads to it. Each precision has a folder of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -18,32 +19,49 @@ import time
 from pathlib import Path
 
 import llvmlite
-import numba
-import numpy
 
-from fastrnn.kernels.machine.target import TARGET
+from fastrnn.code.target import TARGET
 
 KEEP_DAYS = 30
 """Folders of other digests that no process has used for so long are removed."""
 _DIGITS = 24
+ROOMS = ("code", "kernels", "operations")
+"""Whose sources make a difference to the machine code."""
 
 
-def digest(folder: Path | None = None) -> str:
-    """Digest of the sources below ``folder`` (all kernels), the versions that compile them and the processor."""
+def sources(root: Path | None = None) -> str:
+    """Digest of all that machine code is made of: the sources of the rooms below ``root``, the package's folder."""
     total = hashlib.sha256()
-    folder = folder or Path(__file__).parents[1]
-    for path in sorted(folder.rglob("*.py")):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    versions = (sys.version, numba.__version__, llvmlite.__version__, numpy.__version__)
-    total.update(repr((versions, TARGET)).encode())
+    root = root or Path(__file__).parents[1]
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()[:_DIGITS]
 
 
+def digest() -> str:
+    """Digest of the sources, the versions that compile them and the processor."""
+    versions = sys.version, _numba_version(), llvmlite.__version__
+    return hashlib.sha256(repr((SOURCES, versions, TARGET)).encode()).hexdigest()[:_DIGITS]
+
+
+def _numba_version() -> bytes:
+    """What tells one version of Numba from another, without importing it."""
+    found = importlib.util.find_spec("numba")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).with_name("_version.py").read_bytes()
+
+
 def root() -> Path:
-    """The folder of all digests: ``fastrnn`` in ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder."""
-    given = os.environ.get("NUMBA_CACHE_DIR")
-    if given:
-        return Path(given) / "fastrnn"
+    """The folder of all digests: ``FASTRNN_CACHE_DIR``, or ``fastrnn`` in the user's cache folder.
+
+    ``NUMBA_CACHE_DIR`` stands for the latter where it is set.
+    """
+    if os.environ.get("FASTRNN_CACHE_DIR"):
+        return Path(os.environ["FASTRNN_CACHE_DIR"])
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(os.environ["NUMBA_CACHE_DIR"]) / "fastrnn"
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "fastrnn" / "Cache"
     if sys.platform == "darwin":
@@ -74,7 +92,7 @@ def _why_unsafe(folder: Path) -> str:
     """Say by what part of its path, a real one, others could get at what is in a folder; nothing where none could."""
     for part in (folder, *folder.parents):
         found = part.stat()
-        if found.st_uid not in ({os.getuid()} if part == folder else {0, os.getuid()}):
+        if found.st_uid not in {0, os.getuid()}:
             return f"{part} belongs to another user"
         is_open = found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private(found.st_gid))
         # In a folder with the sticky bit nobody can rename or remove what is another's.
@@ -84,7 +102,10 @@ def _why_unsafe(folder: Path) -> str:
 
 
 def _prepare() -> tuple[Path | None, str]:
-    """Make the folder of this digest; None, and why, if it cannot be had or others could write to it."""
+    """Find or make the folder of this digest.
+
+    Returns it, or None if it cannot be had or others could write to it; and why nothing can be kept there.
+    """
     try:
         folder = Path(os.path.realpath(root() / digest()))
         is_new = not folder.exists()
@@ -92,10 +113,10 @@ def _prepare() -> tuple[Path | None, str]:
             if not part.exists():
                 part.mkdir(mode=0o700, exist_ok=True)
         why = _why_unsafe(folder) if os.name == "posix" else ""
-        if not why and not os.access(folder, os.W_OK):
-            why = f"{folder} cannot be written to"
         if why:
             return None, why
+        if not os.access(folder, os.W_OK):
+            return folder, f"{folder} cannot be written to"
         os.utime(folder)
         if is_new:
             _prune(folder)
@@ -104,17 +125,11 @@ def _prepare() -> tuple[Path | None, str]:
     return folder, ""
 
 
+SOURCES = sources()
 FOLDER, WHY = _prepare()
-"""The folder in use, or None and why: then every process compiles for itself."""
+"""The folder in use, or None: then every process compiles for itself; and why what it compiles is not kept, if so."""
 
 
-def is_compiled(name: str) -> bool:
-    """Whether a compilation into the folder ``name`` has been completed."""
-    return FOLDER is not None and (FOLDER / name / "compiled").exists()
-
-
-def complete(name: str) -> None:
-    """Remember that a compilation into the folder ``name`` has been completed."""
-    if FOLDER is not None:
-        with contextlib.suppress(OSError):
-            (FOLDER / name / "compiled").touch()
+def folders() -> list[Path]:
+    """Where code is looked for."""
+    return [] if FOLDER is None else [FOLDER]

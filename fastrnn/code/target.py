@@ -1,12 +1,12 @@
-"""The processor that Numba compiles for: vector width, registers, fused multiply-add."""
+"""The processor that is compiled for: vector width, registers, fused multiply-add."""
 
 from __future__ import annotations
 
+import os
 import platform
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
-from numba.core import config
 
 _PROBE = """
 define void @probe(ptr %a, ptr %b) {
@@ -21,7 +21,7 @@ declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 
 
 class Target(NamedTuple):
-    """What the kernels need to know of the processor that Numba compiles for.
+    """What the kernels need to know of the processor that is compiled for.
 
     Attributes
     ----------
@@ -51,16 +51,16 @@ def _detect() -> Target:
     """Compile one wide multiply-add and read which registers LLVM chose: true for any name and feature list."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    cpu = config.CPU_NAME or llvm.get_host_cpu_name()
-    if config.CPU_FEATURES is not None:
-        features = config.CPU_FEATURES
-    else:
-        features = "" if config.CPU_NAME else llvm.get_host_cpu_features().flatten()
+    name = os.environ.get("NUMBA_CPU_NAME")
+    cpu = name or llvm.get_host_cpu_name()
+    features = os.environ.get("NUMBA_CPU_FEATURES")
+    if features is None:
+        features = "" if name else llvm.get_host_cpu_features().flatten()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2)
     assembly = machine.emit_assembly(llvm.parse_assembly(_PROBE))
-    name = platform.machine().lower()
+    kind = platform.machine().lower()
     architecture = (
-        "x86" if name in ("x86_64", "amd64", "i386", "i686") else "arm" if name in ("aarch64", "arm64") else "other"
+        "x86" if kind in ("x86_64", "amd64", "i386", "i686") else "arm" if kind in ("aarch64", "arm64") else "other"
     )
     if "zmm" in assembly:
         return Target(cpu, architecture, 64, True, 32, features)
@@ -70,3 +70,5 @@ def _detect() -> Target:
 
 
 TARGET = _detect()
+LANES_OF = {"float32": TARGET.vector_bytes // 4, "float64": TARGET.vector_bytes // 8}
+"""Numbers in a vector register."""

@@ -1,0 +1,20 @@
+"""The crew: the mail of its threads."""
+
+from __future__ import annotations
+
+from fastrnn.code.compiled import Compiled
+
+WORDS = 16
+
+GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
+"""States: in Python or asleep; waiting for a job; promised one; at work."""
+
+_BYTES = 8 * WORDS
+
+_SPINS = 4096
+
+PATIENCE = _SPINS + 1024
+"""How often a thread looks for the next job before it leaves, or waits for one that is coming: about a millisecond."""
+
+attend = Compiled("attend", "jobs.crew", "i")
+lead = Compiled("lead", "jobs.crew", "iiiiii", "i")
