@@ -20,7 +20,7 @@ from pathlib import Path
 
 import llvmlite
 
-from fastrnn.code.target import TARGET
+from fastrnn.code.target import READY, TARGET
 
 KEEP_DAYS = 30
 """Folders of other digests that no process has used for so long are removed."""
@@ -131,5 +131,5 @@ FOLDER, WHY = _prepare()
 
 
 def folders() -> list[Path]:
-    """Where code is looked for."""
-    return [] if FOLDER is None else [FOLDER]
+    """Where code is looked for: in what a wheel has brought, which is as good as the rest of it, and in the cache."""
+    return [READY / TARGET.cpu, *([] if FOLDER is None else [FOLDER])]

@@ -94,6 +94,11 @@ class Compiled:
         """Whether this process has the code."""
         return dtype in self._addresses
 
+    def is_kept(self, dtype: str) -> bool:
+        """Whether a file of it is in the cache."""
+        path = self._path(Name(self.name, self.home, dtype))
+        return path is not None and path.exists()
+
     def address(self, dtype: str = "") -> int:
         """Return the address of the machine code, which is loaded or made now if it is not there."""
         if dtype not in self._addresses and not self.load(dtype):

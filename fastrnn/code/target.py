@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
@@ -47,11 +48,24 @@ class Target(NamedTuple):
     features: str
 
 
+READY = Path(__file__).parents[1] / "ready"
+"""Where a wheel brings machine code: a folder for each level of x86-64 that it is made for."""
+_V3 = ("avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
+LEVELS = {"x86-64-v4": (*_V3, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"), "x86-64-v3": _V3}
+"""What a processor can do at each level, the best first (x86-64 psABI)."""
+
+
+def _level() -> str | None:
+    """The best level of the host's that a wheel has brought machine code for, which is compiled for from then on."""
+    can = llvm.get_host_cpu_features()
+    return next((name for name, needs in LEVELS.items() if (READY / name).is_dir() and all(map(can.get, needs))), None)
+
+
 def _detect() -> Target:
     """Compile one wide multiply-add and read which registers LLVM chose: true for any name and feature list."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    name = os.environ.get("NUMBA_CPU_NAME")
+    name = os.environ.get("NUMBA_CPU_NAME") or _level()
     cpu = name or llvm.get_host_cpu_name()
     features = os.environ.get("NUMBA_CPU_FEATURES")
     if features is None:

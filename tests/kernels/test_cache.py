@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.code import cache, store
+from fastrnn.code import cache, store, target
 from fastrnn.code.target import TARGET
-from fastrnn.engine import ahead, compiling
+from fastrnn.engine import ahead, compiling, ready
+from fastrnn.ground.settings import DTYPES
 from fastrnn.operations.call import CALL, Operation
 from fastrnn.operations.updates import UPDATE
 
@@ -159,8 +160,7 @@ print("numba" in sys.modules)
 
 def test_after_warmup_another_process_and_another_model_compile_nothing(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(fastrnn.__file__).parents[1])}
-    if cache.FOLDER is None:
-        environment["NUMBA_CACHE_DIR"] = str(tmp_path)
+    environment["FASTRNN_CACHE_DIR"] = str(cache.FOLDER.parent if cache.FOLDER else tmp_path)
     for script, expected in (("import fastrnn as fr; fr.warmup()", ""), (FIT_ANOTHER_MODEL, "False")):
         done = subprocess.run(
             [sys.executable, "-c", script],
@@ -196,10 +196,18 @@ def test_digest_follows_every_source_file_the_versions_and_the_processor(
             assert cache.digest() != before, name
 
 
+def test_the_folder_is_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FASTRNN_CACHE_DIR", raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    assert cache.root() == tmp_path / "numba" / "fastrnn"
+    monkeypatch.setenv("FASTRNN_CACHE_DIR", str(tmp_path / "own"))
+    assert cache.root() == tmp_path / "own"
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a fresh process would use."""
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("FASTRNN_CACHE_DIR", str(tmp_path / "fastrnn"))
     return tmp_path / "fastrnn" / cache.digest()
 
 
@@ -217,7 +225,7 @@ def test_a_folder_that_others_may_write_or_put_in_its_place_is_not_used(
 ) -> None:
     """Unless a sticky bit keeps them from putting another in its place."""
     monkeypatch.setattr(cache, "_is_private", lambda group: False)
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "above" / "given"))
+    monkeypatch.setenv("FASTRNN_CACHE_DIR", str(tmp_path / "above" / "given" / "fastrnn"))
     folder = tmp_path / "above" / "given" / "fastrnn" / cache.digest()
     folder.mkdir(parents=True)
     for each in (folder, folder.parent):
@@ -270,7 +278,7 @@ def test_a_link_is_judged_by_where_it_leads(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / name).chmod(mode)
         (tmp_path / "link").unlink(missing_ok=True)
         (tmp_path / "link").symlink_to(name)
-        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "link"))
+        monkeypatch.setenv("FASTRNN_CACHE_DIR", str(tmp_path / "link" / "fastrnn"))
         folder, why = cache._prepare()
         if name == "safe":
             assert folder == tmp_path / "safe" / "fastrnn" / cache.digest()
@@ -282,7 +290,7 @@ def test_without_a_home_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> N
     def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in ("FASTRNN_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", no_home)
     assert cache._prepare()[0] is None
@@ -485,6 +493,33 @@ def test_compilation_says_what_it_does_and_for_how_long(
     assert re.fullmatch(r"1 kernels, \d+\.\d s, kept for later runs", ended)
     compiling.prepare([(zero_gradients(), "float32")])
     assert len(told) == 2
+
+
+def test_what_a_wheel_brings_is_used_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "everything", lambda dtype: [(zero_gradients(), dtype)])
+    for name, value in (("FOLDER", None), ("WHY", "there is none")):
+        monkeypatch.setattr(cache, name, value)
+    ready.main(str(tmp_path / TARGET.cpu))
+    assert {path.name for path in (tmp_path / TARGET.cpu).iterdir()} == set(DTYPES)
+    monkeypatch.setattr(cache, "FOLDER", None)
+    assert not zero_gradients().load("float64")
+    monkeypatch.setattr(cache, "READY", tmp_path)
+    assert zero_gradients().load("float64")
+
+
+def test_the_best_level_is_chosen_that_the_processor_has_and_a_wheel_brings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "READY", tmp_path)
+    everything = dict.fromkeys(target.LEVELS["x86-64-v4"], True)
+    for brought, lacking, chosen in (
+        ([], "", None), (["x86-64-v3"], "", "x86-64-v3"), (["x86-64-v4"], "", "x86-64-v4"),
+        ([], "avx512vl", "x86-64-v3"), ([], "fma", None),
+    ):  # fmt: skip
+        for level in brought:
+            (tmp_path / level).mkdir()
+        monkeypatch.setattr(target.llvm, "get_host_cpu_features", lambda lacking=lacking: everything | {lacking: False})
+        assert target._level() == chosen, lacking
 
 
 def test_another_process_keeps_what_it_compiles_where_the_first_looks(
