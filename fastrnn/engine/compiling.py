@@ -75,14 +75,14 @@ class _Notice:
     """Says what is compiled, how far that is every ten seconds, and how long it took."""
 
     def __init__(self, total: int) -> None:
-        self._total = total
+        self._total, self._what = total, f"{total} kernel{'s' if total > 1 else ''}"
         self._start = self._told = time.perf_counter()
 
     def __enter__(self) -> _Notice:
         from fastrnn.ground.log import inform
 
         self._inform = inform
-        inform(f"compiling {self._total} kernels for this processor ({TARGET.cpu}) ...")
+        inform(f"compiling {self._what} for this processor ({TARGET.cpu}) ...")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -91,7 +91,7 @@ class _Notice:
             self._inform(f"stopped after {seconds}")
         else:
             kept = f"not kept: {cache.WHY}" if cache.WHY else "kept for later runs"
-            self._inform(f"{self._total} kernels, {seconds}, {kept}")
+            self._inform(f"{self._what}, {seconds}, {kept}")
 
     def tell(self, done: int) -> None:
         """Say how many are done."""

@@ -489,8 +489,8 @@ def test_compilation_says_what_it_does_and_for_how_long(
     monkeypatch.setattr(sys, "executable", executable)
     compiling.prepare([(zero_gradients(), "float32")])
     begun, ended = told
-    assert begun == f"compiling 1 kernels for this processor ({TARGET.cpu}) ..."
-    assert re.fullmatch(r"1 kernels, \d+\.\d s, kept for later runs", ended)
+    assert begun == f"compiling 1 kernel for this processor ({TARGET.cpu}) ..."
+    assert re.fullmatch(r"1 kernel, \d+\.\d s, kept for later runs", ended)
     compiling.prepare([(zero_gradients(), "float32")])
     assert len(told) == 2
 
