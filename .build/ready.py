@@ -32,11 +32,13 @@ class Ready(BuildHookInterface[Any]):
             return
         self._made = tempfile.TemporaryDirectory()
         command = [sys.executable, "-m", "fastrnn.engine.ready"]
+        # The paths of an isolated build's dependencies are in PYTHONPATH, or only in this process.
+        paths = os.pathsep.join([self.root, *filter(os.path.isabs, sys.path)])
         running = []
         for level in self._levels:
             folder = Path(self._made.name) / level
             folder.mkdir()
-            environment = os.environ | {"PYTHONPATH": self.root, "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": ""}
+            environment = os.environ | {"PYTHONPATH": paths, "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": ""}
             running.append(subprocess.Popen([*command, str(folder)], env=environment))
         if any([process.wait() for process in running]):
             raise RuntimeError(f"machine code for {', '.join(self._levels)} could not be made")
