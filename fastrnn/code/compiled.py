@@ -34,9 +34,7 @@ Parameter = str | np.dtype[Any]
 _loading = threading.RLock()
 """Held while code is compiled or loaded, by which LLVM's state changes; also over a fork."""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release
-    )  # fmt: skip
+    os.register_at_fork(before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release)
 
 
 class Name(NamedTuple):
@@ -47,11 +45,13 @@ class Name(NamedTuple):
     name : of the function
     home : the module below `fastrnn.kernels` that it stands in, or the name of a generated source
     dtype : "float32", "float64", or "" for what has no numbers of either
+    signature : its parameters and its result
     """
 
     name: str
     home: str
     dtype: str
+    signature: str
 
     @property
     def symbol(self) -> str:
@@ -94,9 +94,12 @@ class Compiled:
         """Whether this process has the code."""
         return dtype in self._addresses
 
+    def _named(self, dtype: str) -> Name:
+        return Name(self.name, self.home, dtype, f"{self.parameters} {self.result}")
+
     def is_kept(self, dtype: str) -> bool:
         """Whether a file of it is in the cache."""
-        path = self._path(Name(self.name, self.home, dtype))
+        path = self._path(self._named(dtype))
         return path is not None and path.exists()
 
     def address(self, dtype: str = "") -> int:
@@ -107,7 +110,7 @@ class Compiled:
 
     def load(self, dtype: str) -> bool:
         """Load what is kept; returns whether the code is there now."""
-        name = Name(self.name, self.home, dtype)
+        name = self._named(dtype)
         with Undisturbed(), _loading:
             for folder in cache.folders():
                 found = store.read(folder / (dtype or "shared") / name.symbol, _told(name))
@@ -128,7 +131,7 @@ class Compiled:
         AttributeError
             The kernel reads a field that its record does not have.
         """
-        name = Name(self.name, self.home, dtype)
+        name = self._named(dtype)
         with Undisturbed(), contextlib.ExitStack() as stack:
             path = self._path(name)
             if path is not None:

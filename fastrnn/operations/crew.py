@@ -9,11 +9,8 @@ WORDS = 16
 GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
 """States: in Python or asleep; waiting for a job; promised one; at work."""
 
-_BYTES = 8 * WORDS
-
-_SPINS = 4096
-
-PATIENCE = _SPINS + 1024
+SPINS = 4096
+PATIENCE = SPINS + 1024
 """How often a thread looks for the next job before it leaves, or waits for one that is coming: about a millisecond."""
 
 attend = Compiled("attend", "jobs.crew", "i")

@@ -36,9 +36,8 @@ def test_all_that_a_plan_needs_is_counted_before_it_is_compiled(
     plan._driver.cache_clear()
     network = fr.Sequential([fr.LSTM(4, dropout=0.5), fr.Dense(3)], input_size=9).network
     training = Training(recompute=True) if recompute else Training(optimizer=fr.Adam(), clip_norm=1.0, dropout_seed=0)
-    made = plan.Plan(network, 20, 7, columns=("mse",), threads=1, training=training)
-    assert plan._driver().address
-    assert made.shards == 1 or not recompute
+    plan.Plan(network, 20, 7, columns=("mse",), threads=1, training=training)
+    plan._driver()
     assert len(set(counted)) > 5
     assert set(compiled) == set(counted)
 

@@ -12,7 +12,9 @@ from fastrnn.kernels.machine.atomics import atomic_load, atomic_store, atomic_sw
 from fastrnn.kernels.machine.calls import routine_caller
 from fastrnn.kernels.machine.helper import helper
 from fastrnn.kernels.machine.vector import integers_at
-from fastrnn.operations.crew import _BYTES, _SPINS, AWAKE, CALLED, CLAIMED, GONE, PATIENCE
+from fastrnn.operations.crew import AWAKE, CALLED, CLAIMED, GONE, PATIENCE, SPINS, WORDS
+
+_BYTES = 8 * WORDS
 
 _run = routine_caller("iii")
 
@@ -20,7 +22,7 @@ _run = routine_caller("iii")
 @helper
 def _wait(spins):
     """Let a moment pass: at first spinning, then giving way."""
-    if spins < _SPINS:
+    if spins < SPINS:
         relax()
     else:
         give_way()
