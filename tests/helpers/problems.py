@@ -170,9 +170,19 @@ def describe(layer: Any) -> dict[str, Any]:
     return {"kind": layer.kind, **fields}
 
 
+def is_bounded(problem: Problem) -> bool:
+    """Whether no state can grow far beyond 1 and no slope is infinite, whatever the weights.
+
+    MinLSTM divides its gates by their sum: where they may be negative, the sum may be 0.
+    """
+    cells = [description.get("layer", description) for description in problem.layers]
+    divides = any(cell["kind"] == "min_lstm" and cell["recurrent_activation"] == "tanh" for cell in cells)
+    return not divides and "relu" not in str(problem.layers) and "linear" not in str(problem.layers[:-1])
+
+
 def is_tame(problem: Problem) -> bool:
     """Whether no state grows far beyond 1, as gates without a bound let them."""
-    if "relu" not in str(problem.layers) and "linear" not in str(problem.layers[:-1]):
+    if is_bounded(problem):
         return True
     with np.errstate(all="ignore"):
         y, states = reference.predict(

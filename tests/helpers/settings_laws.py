@@ -29,6 +29,7 @@ from tests.helpers.problems import (
     assert_close,
     is_away_from_certainty,
     is_away_from_kinks,
+    is_bounded,
     is_tame,
     is_well_conditioned,
 )
@@ -215,11 +216,6 @@ TASKS: dict[str, tuple[Callable[[Case, Made, int], Results], Callable[[Case, Pro
 
 
 # ---------------------------------------------------------------------------------------------- what is asked
-
-
-def is_bounded(problem: Problem) -> bool:
-    """Whether no state grows beyond 1 and no slope is infinite."""
-    return "relu" not in str(problem.layers) and "linear" not in str(problem.layers[:-1])
 
 
 def is_smooth(problem: Problem) -> bool:
