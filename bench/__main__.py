@@ -1,4 +1,4 @@
-"""``python -m bench``: peak, project and peers in turn, or the tutorials and NumPy; prints the README's tables."""
+"""``python -m bench``: peak, project and peers in turn, tutorials and NumPy, or streams; prints the README's tables."""
 
 import argparse
 import json
@@ -12,13 +12,15 @@ from bench.race import Row, run_row
 from bench.recipes import find_recipes, recipes_table, run_recipes
 from bench.start import PROGRAMS, Start, measure_start
 from bench.stepper import KINDS, Kind
+from bench.streams import race
+from bench.streams import table as streams_table
 from bench.table import COMMAND, PROJECT, README, fill_blocks, headline, require_blocks, tables
 from bench.worker import PEERS, Worker
 from tests.helpers.cases import GRID, LONG, Case
 
 _THREADS = (1, 2)
 _CASES = [*GRID, *LONG]
-_BLOCKS = {"peers": ("bench", "bench:headline"), "tutorials": ("tutorials",)}
+_BLOCKS = {"peers": ("bench", "bench:headline"), "tutorials": ("tutorials",), "streams": ("streams",)}
 """What of the README a run fills."""
 
 
@@ -27,8 +29,8 @@ def main() -> None:
     options = _parse_arguments()
     readme = README.read_text(encoding="utf-8") if options.write_readme else ""
     if options.write_readme:
-        require_blocks(readme, _BLOCKS["tutorials" if options.tutorials else "peers"])
-    blocks = _run_tutorials(options) if options.tutorials else _run_peers(options)
+        require_blocks(readme, _BLOCKS[options.what])
+    blocks = _RUNS[options.what](options)
     if options.write_readme:
         README.write_text(fill_blocks(readme, blocks), encoding="utf-8")
     print("\n\n".join(content.strip() for content in blocks.values()))
@@ -43,6 +45,14 @@ def _run_tutorials(options: argparse.Namespace) -> dict[str, str]:
         ]
         options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
     return {"tutorials": f"\n{recipes_table(results)}\n"}
+
+
+def _run_streams(options: argparse.Namespace) -> dict[str, str]:
+    """Return the README's block by its name."""
+    found = race(options.rounds, options.seconds, options.peers)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return {"streams": f"\n{streams_table(found)}\n"}
 
 
 def _run_peers(options: argparse.Namespace) -> dict[str, str]:
@@ -63,7 +73,10 @@ def _run_peers(options: argparse.Namespace) -> dict[str, str]:
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
-    parser.add_argument("--tutorials", action="store_true", help="the tutorials beside NumPy, instead of the peers")
+    instead = parser.add_mutually_exclusive_group()
+    for what, about in (("tutorials", "the tutorials beside NumPy"), ("streams", "streams beside the peers")):
+        text = f"{about}, instead of the rows"
+        instead.add_argument(f"--{what}", dest="what", action="store_const", const=what, default="peers", help=text)
     parser.add_argument("--rows", nargs="+", default=[""], metavar="PART", help="only rows whose name contains a PART")
     parser.add_argument("--kind", choices=[*KINDS, "both"], default="both", help="which steps (%(default)s)")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="only these peers (none: no peer)")
@@ -72,12 +85,17 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--write-readme", action="store_true", help="put the tables into README.md")
     options = parser.parse_args()
-    if options.tutorials and (options.kind != "both" or list(options.peers) != list(PEERS)):
+    if options.what == "streams" and (options.kind != "both" or options.rows != [""]):
+        parser.error("--streams with --kind or --rows; expected neither: there is one model, and all is timed")
+    if options.what == "tutorials" and (options.kind != "both" or list(options.peers) != list(PEERS)):
         parser.error("--tutorials with --kind or --peers; expected neither: the tutorials are timed beside NumPy")
     whole = options.rows == [""] and options.kind == "both" and list(options.peers) == list(PEERS)
     if options.write_readme and not whole:
         parser.error("--write-readme with --rows, --kind or --peers; expected the whole run: leave them out")
     return options
+
+
+_RUNS = {"peers": _run_peers, "tutorials": _run_tutorials, "streams": _run_streams}
 
 
 def _select(parts: Sequence[str]) -> list[Case]:

@@ -130,12 +130,12 @@ class Columns:
         self,
         y: ArrayLike,
         samples: int,
-        steps: int,
+        steps: int | None,
         dtype: str,
         sample_weight: NDArray[Any] | None,
         lengths: NDArray[Any] | None,
     ) -> Targets:
-        """Return checked targets as the kernels read them.
+        """Return checked targets as the kernels read them; without ``steps``, those of one step.
 
         Numbers (N, O) or (N, T, O) of ``dtype``; classes (N,) or (N, T) int64 for the sparse cross-entropy. Classes and
         probabilities are held to their range where they count.
@@ -145,7 +145,7 @@ class Columns:
         ValueError, TypeError
             Another shape or type, NaN, infinity, classes that there are not, numbers that are no dense.
         """
-        places = (samples, steps) if self._every_step else (samples,)
+        places = (samples, steps) if self._every_step and steps else (samples,)
         counts = partial(checks.counting, places, sample_weight, lengths, self._padding_first)
         loss = self._losses[0]
         if isinstance(loss, losses.SparseCategoricalCrossentropy):
@@ -153,12 +153,13 @@ class Columns:
         outputs = self._outputs // self._each
         array = checks.targets(y, samples, steps if self._every_step else None, outputs, dtype, counts=counts)
         for own in self._losses:
-            kind = "accuracy" if isinstance(own, str) else own.kind
-            if kind == "binary_crossentropy":
+            if isinstance(own, str):
+                continue
+            if own.kind == "binary_crossentropy":
                 checks.probabilities(array, counts())
-            elif kind == "categorical_crossentropy" or getattr(own, "targets", "") == "distributions":
+            elif own.kind == "categorical_crossentropy" or own.targets == "distributions":
                 checks.distributions(array, counts())
-            elif getattr(own, "targets", "") == "counts":
+            elif own.targets == "counts":
                 checks.counts_from_zero(array, counts())
         return Targets(_smoothed(array, loss), None)
 
@@ -191,6 +192,17 @@ class Columns:
         """Whether the kernels read classes."""
         loss = self._losses[0] if self._losses else None
         return isinstance(loss, losses.SparseCategoricalCrossentropy) and not loss.label_smoothing
+
+    @property
+    def takes_any(self) -> bool:
+        """Whether any number is a target as it stands, or any class that there is."""
+        for own in self._losses:
+            if isinstance(own, str):
+                continue
+            held = own.kind in ("binary_crossentropy", "categorical_crossentropy")
+            if held or own.targets != "numbers" or own.spread or own.weighs:
+                return False
+        return True
 
     def places(self, steps: int) -> int:
         """Return how many places a row of ``steps`` steps has."""
@@ -272,7 +284,7 @@ def _column(place: int, given: Any) -> losses.Loss | str:
 
 def _smoothed(array: Array, loss: Any) -> Array:
     """Return targets of which a share is spread over all classes alike."""
-    share = getattr(loss, "label_smoothing", 0.0)
+    share = loss.spread
     if not share:
         return array
     classes = 2 if loss.kind == "binary_crossentropy" else array.shape[-1]

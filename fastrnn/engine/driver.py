@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ctypes
 
+from fastrnn.code.compiled import Compiled
 from fastrnn.operations.job import drive
 
 
 class Driver:
-    """The compiled `fastrnn.kernels.jobs.driver.drive`; calling it releases the interpreter's lock."""
+    """One of the compiled drivers of `fastrnn.kernels.jobs.driver`; calling it releases the interpreter's lock."""
 
-    def __init__(self) -> None:
-        self.address = drive.address()
+    def __init__(self, code: Compiled = drive) -> None:
+        self.address = code.address()
         self._call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(self.address)
 
     def __call__(self, job: int, call: int) -> None:

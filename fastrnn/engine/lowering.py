@@ -115,7 +115,7 @@ def lower_dense(layer: Dense, below: Signal, where: Where, shard: Shard, columns
     if not is_softmax and layer.activation != "linear":
         fields |= {"activate": activate_of(layer.activation), "slope": slope_of(layer.activation)}
         if needs_input(layer.activation) and shard.trains:
-            fields["pre"] = shard.empty(len(output.buffer))
+            fields["pre"] = shard.tape(output.stride) if output.sequences else shard.empty(len(output.buffer))
         spec = program.spec(dense.DENSE, **fields)
     if shard.is_first:
         program.add("pack", dense.dense_pack, spec)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from fastrnn.ground import checks
@@ -20,6 +22,7 @@ from fastrnn.layers import (
     Layer,
     OneHot,
     Stateful,
+    Unidirectional,
     layer_names,
     layer_widths,
 )
@@ -42,7 +45,7 @@ class Network:
     flat : all parameters one after another in the order of Keras's ``get_weights``, then zeros up to whole vectors
     weights : for each layer its weights by name, views into ``flat``
     input_sizes, widths : size of each layer's input; the same with the output's at the end
-    version : counts the changes of the weights; None if whoever holds a view may change them unseen
+    versions : the `version`, for those that share the parameters
     every_step : whether the output is one a step (N, T, O) rather than one a sequence (N, O)
     cells : recurrent directions from the bottom up, forwards before backwards
     recurrent_layers : number of layers with cells
@@ -80,16 +83,37 @@ class Network:
                 f"the layers have {count:,} parameters, which do not fit into memory; expected fewer: smaller sizes"
             ) from None
         self.weights = self.views(self.flat)
-        self.version: int | None = 0
+        self.versions: list[int | None] = [0]
         rng = np.random.default_rng(seed)
         for layer, size, views in zip(layers, self.input_sizes, self.weights, strict=True):
             for name, value in layer.initial_weights(size, rng).items():
                 views[name][...] = value
 
+    @property
+    def version(self) -> int | None:
+        """Counts the changes of the weights; None if whoever holds a view may change them unseen."""
+        return self.versions[0]
+
+    def weights_are_shown(self) -> None:
+        """Tell that somebody holds a view."""
+        self.versions[0] = None
+
     def weights_changed(self) -> None:
         """Tell that the weights are others than before."""
         if self.version is not None:
-            self.version += 1
+            self.versions[0] = self.version + 1
+
+    def at_every_step(self) -> Network:
+        """Return the network that shows its output at every step, with the same parameters."""
+        if self.every_step:
+            return self
+        other = copy(self)
+        other.layers = tuple(
+            replace(layer, return_sequences=True) if isinstance(layer, Unidirectional) else layer
+            for layer in self.layers
+        )
+        other.cells, other.every_step = cells_of(other.layers), True
+        return other
 
     def write(self, flat: Array) -> None:
         """Take over all parameters from a buffer laid out like ``flat``."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.code.compiled import Compiled
 from fastrnn.code.target import LANES_OF
 from fastrnn.engine.columns import Columns
 from fastrnn.engine.driver import Driver
@@ -33,8 +34,8 @@ Array = NDArray[Any]
 
 
 @functools.cache
-def _driver() -> Driver:
-    return Driver()
+def _driver(code: Compiled) -> Driver:
+    return Driver(code)
 
 
 class Data(NamedTuple):
@@ -117,7 +118,7 @@ class Plan:
         if training is None:
             self.shards = threads
         else:
-            self.shards = shards_of(network, rows, steps) if training.optimizer else 1
+            self.shards = shards_of(network, rows, steps) if training.optimizer and not training.live else 1
         self.splits = self.shards == 1 < threads and any(
             [splits_units(cell.layer, network.dtype, threads) for cell in network.cells]
         )
@@ -173,6 +174,7 @@ class Plan:
             inputs = workspace.empty(program.capacity * rows, np.int64)
         else:
             inputs = workspace.empty(program.capacity * rows * network.input_size, network.dtype)
+        program.tapes.append((inputs, len(inputs) // program.capacity))
         lengths, weights = workspace.empty(rows, np.int64), workspace.empty(rows, np.float64)
         fields: dict[str, Any] = {
             "steps": self.steps, "capacity": self.rows, "batch_lengths": lengths, "batch_weight": weights,
@@ -358,17 +360,38 @@ class Plan:
         weight = self.totals[batch.EPOCH_WEIGHT]
         return [float(total / weight) if weight else math.nan for total in self.totals[batch.EPOCH_SUMS :]]
 
+    @property
+    def row_losses(self) -> Array:
+        """Of each row, its losses added up since its minibatch began."""
+        return self._row_totals[: self.rows]
+
+    def call_of(self, thread: int) -> tuple[int, int, int]:
+        """Return the addresses of the driver, of the job and of a thread's record."""
+        return _driver(self._program.driver).address, self._job_address, int(self._call_addresses[thread])
+
     def repeat(self, team: Team) -> None:
         """Run what was run last once more; not for training."""
         version = self._begin_packing()
         self._run(team)
         self._packed_version = version
 
+    def aim(self, **places: int) -> None:
+        """Say what the next run does, in fields of the job."""
+        for name, place in places.items():
+            self._job[name] = place
+
+    def field(self, name: str) -> Array:
+        """Return a field of the job, to be read and written."""
+        return self._job[name]
+
+    def shift(self, steps: int) -> None:
+        """Let go of the first steps on all tapes and move the others there."""
+        for tape, step in self._program.tapes:
+            tape[: len(tape) - steps * step] = tape[steps * step :].copy()
+
     def run(self, team: Team, first: int, last: int) -> None:
         """Run the minibatches ``first`` ... ``last - 1`` of the data."""
-        job = self._job
-        job["first_batch"], job["last_batch"] = first, last
-        job["first_step"], job["first_draw"] = self.updates, self.draws
+        self.aim(first_batch=first, last_batch=last, first_step=self.updates, first_draw=self.draws)
         version = self._begin_packing()
         trains = self.training is not None and self.training.optimizer is not None
         if trains:
@@ -392,7 +415,7 @@ class Plan:
         if known is not None and not self.carry_state:
             for workspace in self._program.workspaces.values():
                 workspace.spoil()
-        team.run(_driver(), self._job_address, self._call_addresses, self._alone)
+        team.run(_driver(self._program.driver), self._job_address, self._call_addresses, self._alone)
         if known is not None:
             known.check()
 
@@ -404,5 +427,5 @@ class Plan:
         before, self._packed_version = self._packed_version, None
         version = self.network.version
         is_packed = version is not None and version == before
-        self._job["packs"] = EACH if self.training is not None else NEVER if is_packed else FIRST
+        self._job["packs"] = EACH if self.training and not self.training.live else NEVER if is_packed else FIRST
         return version

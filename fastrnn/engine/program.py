@@ -20,7 +20,7 @@ from fastrnn.engine.compiling import prepare
 from fastrnn.ground.memory import Workspace, address, empty, guards, zeros
 from fastrnn.operations import crew, updates
 from fastrnn.operations.call import CALL, Operation
-from fastrnn.operations.job import JOB, STAGE_FIELDS, drive
+from fastrnn.operations.job import JOB, STAGE_FIELDS, drive, drive_on
 from fastrnn.operations.products import ROW_UNIT, padded, scratch_size
 from fastrnn.operations.records import check_fields
 from fastrnn.optimizers import Optimizer
@@ -36,7 +36,8 @@ WINDOW_ROWS = 256
 class Training(NamedTuple):
     """How a plan computes gradients, and how it updates if there is an ``optimizer``.
 
-    Without a ``dropout_seed`` nothing is dropped; with ``recompute`` only a segment's states are kept.
+    Without a ``dropout_seed`` nothing is dropped; with ``recompute`` only a segment's states are kept; ``live`` is a
+    minibatch without an end, of which some steps are done at a time.
     """
 
     tbptt: tuple[int, int] | None = None
@@ -48,6 +49,7 @@ class Training(NamedTuple):
     wants_initial: bool = False
     dropout_seed: int | None = None
     recompute: bool = False
+    live: bool = False
 
     @property
     def form(self) -> tuple[Any, ...]:
@@ -100,6 +102,8 @@ class Program:
     online : whether the weights change within a minibatch
     window : W
     gradients : of all shards, one after another
+    driver : what runs the job
+    tapes : the buffers that hold something for each step, and how many numbers a step has
     packed : for each layer the packed weights, all shards' together
     """
 
@@ -119,6 +123,8 @@ class Program:
         self.nothing = self.zeros(padded(shape.widest, LANES_OF[self.dtype]))
         self.workspaces: dict[int, Workspace] = {}
         self.barrier = zeros(16, np.int64)
+        self.tapes: list[tuple[Array, int]] = []
+        self.driver = drive_on if training is not None and training.live else drive
         self._phases: dict[str, list[list[Any]]] = {name: [] for name in SHARED}
         self._tables: list[dict[str, list[list[Any]]]] = []
         self._stages: list[list[int]] = []
@@ -219,7 +225,7 @@ class Program:
         rows = [row for phase in phases for row in phase]
         functions = [row[0] for row in rows] + [routine for _, _, routine in self._routines]
         own = [(crew.lead, ""), (crew.attend, "")] if self.threads > 1 else []
-        prepare([(drive, ""), *own, *((function, self.dtype) for function in functions)])
+        prepare([(self.driver, ""), *own, *((function, self.dtype) for function in functions)])
         for row in rows:
             row[0] = row[0].address(self.dtype)
         for record, name, routine in self._routines:

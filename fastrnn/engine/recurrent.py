@@ -85,7 +85,7 @@ def lower_cell(cell: Cell, below: Signal, where: Where, shard: Shard, *, is_adde
     if below.ids:
         fields["ids"] = below.buffer
         if shard.drops and layer.dropout:
-            fields["id_scale"] = shard.empty(program.capacity * shard.rows)
+            fields["id_scale"] = shard.tape(1)
             add_mask(shard, "read", layer.dropout, where.stream, ids=below.buffer, target=fields["id_scale"])
     else:
         inside = where._replace(is_top=not shard.joint, is_last=False)
@@ -93,7 +93,7 @@ def lower_cell(cell: Cell, below: Signal, where: Where, shard: Shard, *, is_adde
     if shard.drops and layer.recurrent_dropout:
         fields |= {
             "mask": shard.empty(shard.rows * width),
-            "masked": shard.empty(program.capacity * shard.rows * width),
+            "masked": shard.tape(width),
         }
         add_mask(
             shard, "begin", layer.recurrent_dropout, where.stream + 1, units=layer.units, target=fields["mask"]
@@ -210,7 +210,7 @@ class _Record:
         """Buffers for states and gates."""
         shard, program, cell, width = self._shard, self._shard.program, self._equation, self._width
         rows, others, units = shard.rows, len(cell.states) - 1, self._layer.units
-        h = shard.empty((program.capacity + 1) * rows * width)
+        h = shard.tape(width, further=1)
         stored = program.segments * rows * width if program.capacity < program.steps else 0
         fields: dict[str, Any] = {
             "h": h, "stored": shard.empty(stored), "initial": np.zeros(1 + others, np.int64)
@@ -220,11 +220,14 @@ class _Record:
         else:
             blocks = len(cell.input_gates) + len(cell.recurrents) + len(cell.late)
             stride = shard.padded((blocks - 1) * units + width)
-            kept = program.capacity * rows if shard.trains else max(STEP_ROWS, rows)
-            fields |= {"z": shard.empty(kept * stride), "z_stride": stride}
+            z = shard.tape(stride) if shard.trains else shard.empty(max(STEP_ROWS, rows) * stride)
+            fields |= {"z": z, "z_stride": stride}
         if others:
             size = (program.capacity + 1 if self._keeps else 1) * rows * width
-            fields |= {"other": shard.empty(others * size), "other_size": size}
+            other = shard.empty(others * size)
+            if self._keeps:
+                program.tapes += [(tape, rows * width) for tape in np.split(other, others)]
+            fields |= {"other": other, "other_size": size}
             fields |= {"stored_other": shard.empty(others * stored), "stored_size": stored}
         return fields
 
@@ -240,6 +243,7 @@ class _Record:
             return {"zone": zone, "zone_size": width, "zone_row": 0}
         size = program.capacity * shard.rows * width
         zone = shard.empty(count * size)
+        program.tapes += [(tape, shard.rows * width) for tape in np.split(zone, count)]
         for k in range(count):
             odds = shard.odds(layer.zoneout, self._where.stream + (k + 1) * ZONE_STREAMS, scales=False)
             target = zone[k * size : (k + 1) * size]

@@ -54,12 +54,22 @@ class State(NamedTuple):
     final: int
     given: Array
 
+    def at(self, place: int, rows: int) -> list[Array]:
+        """Return the states (rows, H) at a place of the tapes; what is kept once is there at all."""
+        width = padded(self.units, LANES_OF[self.tapes[0].dtype.name])
+        blocks = [tape.reshape(-1, rows, width) for tape in self.tapes]
+        return [block[min(place, len(block) - 1), :, : self.units] for block in blocks]
+
     def start(self, carry: bool, initial: Sequence[int], order: int, has_lengths: bool) -> None:
         """Tell where minibatches start and whether rows have lengths."""
         spec = self.spec
         spec["start"] = recurrent.FROM_BEFORE if carry else recurrent.FROM_GIVEN if initial else recurrent.FROM_ZERO
         self.given[:] = initial or 0
         spec["order"], spec["has_lengths"] = order, has_lengths
+
+    def go_on(self) -> None:
+        """Start the next minibatch with what is on the tapes."""
+        self.spec["start"] = recurrent.FROM_LAST
 
 
 class Shard:
@@ -97,6 +107,15 @@ class Shard:
         """Return a buffer of ``count`` numbers that only this shard, or the thread that has it, uses."""
         return self.workspace.empty(count, self.program.dtype)
 
+    def tape(self, stride: int, further: int = 0) -> Array:
+        """Return a buffer of ``stride`` numbers for each row of the steps that are kept, and of some further ones.
+
+        A stream that has come to the end of its tapes moves what is on them.
+        """
+        tape = self.empty((self.program.capacity + further) * self.rows * stride)
+        self.program.tapes.append((tape, self.rows * stride))
+        return tape
+
     def pack(self, where: Where, name: str, count: int) -> Array:
         """Return the buffer for a packed weight."""
         if name not in where.packed:
@@ -125,7 +144,7 @@ class Shard:
     ) -> tuple[dict[str, Any], Signal]:
         """Return the fields of a layer that treats every step alike, and the signal that it hands on."""
         stride, sequences = self.padded(size), below.sequences
-        output = self.empty((self.program.capacity if sequences else 1) * self.rows * stride)
+        output = self.tape(stride) if sequences else self.empty(self.rows * stride)
         gradient, whole = self.gradient(where, stride, sequences) if needs_gradient else (None, WHOLE)
         fields = self.signals(below, where) | {"output": output, "whole_d_output": whole}
         if gradient is not None:

@@ -71,7 +71,8 @@ class Update:
     def __init__(self, program: Program, network: Network, training: Training) -> None:
         self._training, self._network = training, network
         self._whole = [Part(0, network.flat.size)]
-        self._parts = parts_of(network) if program.shards == 1 else self._whole
+        # The rows that ids pick are listed when a minibatch begins; nobody knows then what a stream will read.
+        self._parts = parts_of(network) if program.shards == 1 and not training.live else self._whole
         self._rows: dict[str, Any] = {}
         self._used: Array | None = None
         self._most = 0

@@ -189,7 +189,14 @@ _WORDS = {
         "it left out: all is saved, after an epoch": "save_weights_only save_freq period",
     },
     "History": {"history.history[{name!r}]": "loss val_loss accuracy val_accuracy mae mse", "epoch": "epochs"},
-    "Stream": {"step": "predict forward", "reset": "reset_states reset_state"},
+    "Stream": {
+        "step": "predict forward predict_one",
+        "trainer.stream(), of a Trainer with tbptt=... and tbptt_update='chunk'": "learn fit learn_one partial_fit "
+        "train_on_batch",
+        "reset": "reset_states reset_state",
+        "state": "hidden hx h0 initial_state",
+    },
+    "LearningStream": {"learn": "fit learn_one partial_fit train_on_batch"},
     "Settings": {"learning_rate": _RATE, "units": _RNN, "window": "window_size lookback", "horizon": "steps"},
     "Forecaster": {"fit or Forecaster.load first": "model"},
     "TextModel": {"fit or TextModel.load first": "model alphabet"},

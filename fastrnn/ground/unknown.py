@@ -18,6 +18,7 @@ import msgspec
 from fastrnn.ground.dialects import DIALECTS, VALUES
 
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
@@ -108,6 +109,15 @@ class StructMeta(msgspec.StructMeta):
 # ---------------------------------------------------------------------------------------------- attributes
 
 
+_brief: set[Callable[..., Any]] = set()
+
+
+def brief(function: Function) -> Function:
+    """Leave a method as it is, whose callers would feel what it takes to explain: a third of a microsecond."""
+    _brief.add(function)
+    return function
+
+
 def explained(kind: T) -> T:
     """Let a class, or a function, say what it calls attributes and keywords that it does not have.
 
@@ -120,7 +130,7 @@ def explained(kind: T) -> T:
     for name, value in list(vars(kind).items()):
         if name.startswith("_") and name != "__init__":
             continue
-        if inspect.isfunction(value):
+        if inspect.isfunction(value) and value not in _brief:
             setattr(kind, name, _explain(value))
         elif isinstance(value, classmethod):
             setattr(kind, name, classmethod(_explain(value.__func__)))

@@ -22,11 +22,23 @@ class Loss(msgspec.Struct, metaclass=StructMeta, frozen=True, forbid_unknown_fie
     kind : its short name
     probabilities : the activation whose outputs it takes, beside linear ones in a cross-entropy; "" for any numbers
     takes_logits : whether linear outputs will do there
+    targets : "numbers", "counts" (from 0 up) or "distributions"
     """
 
     kind: ClassVar[str]
     probabilities: ClassVar[str] = ""
     takes_logits: ClassVar[bool] = True
+    targets: ClassVar[str] = "numbers"
+
+    @property
+    def weighs(self) -> bool:
+        """Whether places count differently."""
+        return False
+
+    @property
+    def spread(self) -> float:
+        """Share of every target that is spread over all classes."""
+        return 0.0
 
     @property
     def name(self) -> str:
@@ -59,11 +71,9 @@ class ElementLoss(Loss, frozen=True):
     Attributes
     ----------
     adds_up : whether it is the sum
-    targets : "numbers", "counts" (from 0 up) or "distributions"
     """
 
     adds_up: ClassVar[bool] = False
-    targets: ClassVar[str] = "numbers"
 
     @property
     def output_levels(self) -> tuple[float, ...]:

@@ -24,6 +24,10 @@ class _Smoothed(Loss, frozen=True):
     def __post_init__(self) -> None:
         self._check_number("label_smoothing", least=0.0, below=1.0)
 
+    @property
+    def spread(self) -> float:
+        return self.label_smoothing
+
 
 class BinaryCrossentropy(_Smoothed, frozen=True):
     """``-y log(p) - (1 - y) log(1 - p)``, the mean over the outputs.
@@ -104,5 +108,4 @@ class SparseCategoricalCrossentropy(_Smoothed, frozen=True, kw_only=True):
 
     @property
     def weighs(self) -> bool:
-        """Whether places count differently."""
         return self.class_weight is not None or self.ignore_label is not None

@@ -24,7 +24,7 @@ from fastrnn.ground.unknown import explained
 from fastrnn.layers import AnyLayer, Layer
 from fastrnn.losses import Loss
 from fastrnn.model.states import state_form
-from fastrnn.model.stream import Stream
+from fastrnn.model.stream import Stream, check_batch
 from fastrnn.model.summary import table
 
 Array = NDArray[Any]
@@ -176,7 +176,7 @@ class Sequential(Guarded):
 
     def parameters(self) -> dict[str, Array]:
         """Return the weights by name; they are views: writing to one changes the model."""
-        self.network.version = None
+        self.network.weights_are_shown()
         return self._views()
 
     def get_weights(self) -> list[Array]:
@@ -413,12 +413,7 @@ class Sequential(Guarded):
         ValueError
             ``batch`` is no whole number from 1 up, or a layer reads backwards: it needs the whole sequence.
         """
-        if self.reads_backwards:
-            raise ValueError(
-                "the model has a layer that reads backwards, which needs the whole sequence; expected layers that read "
-                "forwards: use predict"
-            )
-        return Stream(self, checks.positive_int("batch", batch))
+        return Stream(self, check_batch(self, batch))
 
     def _plan(self, key: Any, **arguments: Any) -> Plan:
         """Return the plan for a shape and a purpose, made on first use; the oldest of too many is dropped."""

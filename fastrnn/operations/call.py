@@ -21,6 +21,7 @@ CALL = record(
     sequence            place?   of the first of the rows in the epoch's order
     batch               place?   number of the minibatch in the epoch
     draw                place?   number of the minibatch since training began
+    elapsed             place?   steps of a stream that are no longer on the tapes
     origin              place?   the step at which buffers begin
     first               place?   first step of the window
     last                place?   the step behind it

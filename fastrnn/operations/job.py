@@ -41,6 +41,12 @@ JOB = record(
     forward             place    run the model
     error               place    compute losses
     begin_back          place    go back in stages
+    begins              flag~    of a stream: whether its first step is the next
+    elapsed             place~   its steps that are no longer on the tapes
+    piece               place~   where its piece begins
+    next                place~   where its next step is
+    count               size~    steps to be taken now
+    closes              flag~    whether the piece ends behind them, full or not
     """,
 )
 """The plan of a job.
@@ -57,6 +63,8 @@ losses; from ``begin_back`` on it goes back in ``stages`` (stage_count, STAGE_FI
 of ``segment``: if there are several, each is run twice, for the states between segments and for its gradients.
 ``first_step`` is the number of updates and ``first_draw`` the number of minibatches done before ``first_batch``;
 ``packs`` says for which minibatches the weights are laid out.
+
+A stream is a minibatch without an end, of which `drive_on` does some steps at a time, and writes here how far it is.
 """
 
 STAGE_FIELDS = ("begin", "back", "done", "pads_last", "truncates", "last_only", "window")
@@ -68,3 +76,4 @@ NEVER, FIRST, EACH = 0, 1, 2
 """For which minibatches of a job the weights are laid out."""
 
 drive = Compiled("drive", "jobs.driver", (JOB, CALL, "i"))
+drive_on = Compiled("drive_on", "jobs.driver", (JOB, CALL, "i"))

@@ -47,7 +47,7 @@ TAPES = """
 """
 
 STARTS = """
-    start               code~    where minibatches start: FROM_ZERO, FROM_GIVEN, FROM_BEFORE
+    start               code~    where minibatches start: FROM_ZERO, FROM_GIVEN, FROM_BEFORE, FROM_LAST
     initial             array~   (1 + S) int64: addresses of the given states (N, H), 0 for none
     order               array~   (N) int64 order of the rows, or 0
 """
@@ -101,9 +101,9 @@ recurrent_begin = operation("recurrent_begin", "recurrent.states", RECURRENT)
 recurrent_keep = operation("recurrent_keep", "recurrent.states", RECURRENT)
 recurrent_recall = operation("recurrent_recall", "recurrent.states", RECURRENT)
 
-FROM_ZERO, FROM_GIVEN, FROM_BEFORE = 0, 1, 2
-"""Where a minibatch starts: at zero, at the given initial state, or at the state that the minibatch before ended
-with."""
+FROM_ZERO, FROM_GIVEN, FROM_BEFORE, FROM_LAST = 0, 1, 2, 3
+"""Where a minibatch starts: at zero, at the given initial state, at the state that the minibatch before ended with, if
+there was one in this job, or at the state that is on the tapes, whoever left it there."""
 JOINED_TERMS = 256
 """Inputs and units up to which one product a step takes both: as many terms stay in the panels that are in the first
 cache level while all rows pass by; beyond it, inputs of many steps at once go faster by themselves."""

@@ -26,11 +26,13 @@ from fastrnn.ground.attributes import FixedList, Guarded, Setting
 from fastrnn.ground.files import FileFormatError
 from fastrnn.ground.handed import handed_in
 from fastrnn.ground.locks import free_in_children, new_generator, new_lock
-from fastrnn.ground.unknown import explained
+from fastrnn.ground.unknown import brief, explained
 from fastrnn.model.sequential import ROWS, Sequential
+from fastrnn.model.stream import check_batch
 from fastrnn.optimizers import Optimizer
 from fastrnn.training.data import by_place, checked_data, fitting_data, why_nothing_counts
 from fastrnn.training.history import History
+from fastrnn.training.live import LearningStream, live_training
 from fastrnn.training.settings import Told, TrainerSettings, check_settings
 
 Array = NDArray[Any]
@@ -231,7 +233,7 @@ class Trainer(Guarded):
             text = f"validation: {why}, so that nothing counts; its figures are NaN, and no epoch is the best by them"
             notices.warn(text)
         model.build_for(data.x)
-        return self._alone(
+        return self.alone(
             "this trainer is fitting already; expected one fit at a time: make a trainer for each",
             partial(self._fit, data, held_out, epochs, rows, shuffle, carry_state, [*listeners, *shown]),
         )
@@ -289,6 +291,18 @@ class Trainer(Guarded):
         """End the fit in hand after its epoch, with validation and callbacks: for callbacks, or another thread."""
         self._stops = True
 
+    def stream(self, batch: int = 1) -> LearningStream:
+        """Return a stream that takes one step of ``batch`` sequences at a time, keeps the state and can learn.
+
+        Raises
+        ------
+        ValueError
+            ``batch`` is no whole number from 1 up, a layer reads backwards, no ``tbptt`` with ``tbptt_update="chunk"``,
+            or a loss with ``class_weight`` or ``ignore_label``.
+        """
+        live_training(self._settings)
+        return LearningStream(self, check_batch(self.model, batch))
+
     def evaluate(
         self,
         x: ArrayLike,
@@ -336,7 +350,7 @@ class Trainer(Guarded):
         if self._fitter == threading.get_ident():
             write_checkpoint(path, self)
             return
-        self._alone(
+        self.alone(
             "this trainer is fitting in another thread; expected to save it afterwards or in a callback",
             partial(write_checkpoint, path, self),
         )
@@ -430,7 +444,8 @@ class Trainer(Guarded):
         owner = self._owner[0]
         return owner[1] if owner is not None and owner[0] == os.getpid() else None
 
-    def _alone(self, busy: str, work: Callable[[], Result]) -> Result:
+    @brief
+    def alone(self, busy: str, work: Callable[[], Result]) -> Result:
         """Do what no two threads may do at once; ``busy`` is said where one does already.
 
         What is taken is given back by steps without a call, between which no signal is heard.
@@ -451,20 +466,26 @@ class Trainer(Guarded):
         settings = self._settings
         training, steps = settings.training, data.x.shape[1]
         key = (rows, steps, carry_state, threads, settings.columns, training.form)
-        if self._plan is None or key != self._key:
+        plan = self._plan
+        if plan is None or key != self._key:
             plan = Plan(
                 self.model.network, rows, steps,
                 columns=settings.columns, training=training, carry_state=carry_state, threads=threads,
             )  # fmt: skip
+            self.go_on_with(plan)
+            self._key = key
+        else:
+            plan.tune(training)
+        plan.read(data)
+        return plan
+
+    def go_on_with(self, plan: Plan) -> None:
+        """Hand the optimizer's state over to a plan, which has it from now on."""
+        if plan is not self._plan:
             if self._plan is not None or self._resumed is not None:
                 plan.go_on_from(self.progress)
             self._key = None  # an interrupt leaves no plan under another's key
             self._plan, self._resumed = plan, None
-            self._key = key
-        else:
-            self._plan.tune(training)
-        self._plan.read(data)
-        return self._plan
 
     def _change(self, name: str, value: Any) -> None:
         """Set one of the settings."""

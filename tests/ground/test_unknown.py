@@ -120,6 +120,7 @@ OWNERS: dict[str, Any] = {
         for kind in (fr.layers.Layer, fr.layers.Unidirectional, fr.layers.IdLayer, fr.layers.base.Weighted)
     },
     **{kind.__name__: kind for kind in (fr.optimizers.Optimizer, fr.initializers.Initializer, fr.model.stream.Stream)},
+    "LearningStream": fr.training.live.LearningStream,
     **{kind.__name__: kind for kind in (fr.initializers.Uniform, fr.initializers.Normal)},
     "Settings": Forecaster.__mro__[1],
     "fastrnn": fr,

@@ -28,7 +28,7 @@ def test_the_python_runs(tmp_path, monkeypatch, capsys):
         names.pop("history", None)
         exec(code, names)
         # The targets' variance is 0.08 and more; that of the noise in one of them is 0.01.
-        assert names["history"].history["loss"][-1] < 0.04
+        assert (names["history"].history["loss"][-1] if "history" in names else np.mean(names["losses"][-100:])) < 0.04
         assert capsys.readouterr().out
     latest = names["latest"]
     assert np.abs(names["later"] - latest).max() <= 1e-5 * np.abs(latest).max()
@@ -84,7 +84,16 @@ def test_files_named_in_it_are_there():
 
 @pytest.mark.parametrize(
     "name",
-    ["bench:begin", "bench:end", "bench:headline", "bench:headline:end", "tutorials:begin", "tutorials:end"],
+    [
+        "bench:begin",
+        "bench:end",
+        "bench:headline",
+        "bench:headline:end",
+        "tutorials:begin",
+        "tutorials:end",
+        "streams:begin",
+        "streams:end",
+    ],
 )
 def test_marks_that_the_benchmark_fills(name):
     assert README.count(f"<!-- {name} -->") == 1

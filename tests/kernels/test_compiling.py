@@ -14,6 +14,7 @@ from fastrnn.code.target import TARGET
 from fastrnn.engine import compiling, plan, program
 from fastrnn.engine.program import Training
 from fastrnn.ground import log
+from fastrnn.operations.job import drive
 
 
 @pytest.mark.parametrize("recompute", [False, True])
@@ -37,7 +38,7 @@ def test_all_that_a_plan_needs_is_counted_before_it_is_compiled(
     network = fr.Sequential([fr.LSTM(4, dropout=0.5), fr.Dense(3)], input_size=9).network
     training = Training(recompute=True) if recompute else Training(optimizer=fr.Adam(), clip_norm=1.0, dropout_seed=0)
     plan.Plan(network, 20, 7, columns=("mse",), threads=1, training=training)
-    plan._driver()
+    plan._driver(drive)
     assert len(set(counted)) > 5
     assert set(compiled) == set(counted)
 

@@ -197,3 +197,40 @@ def drive(job, call, address):
                 _shared(j, c, address, j.change, j.end, batch_rows)
         _shared(j, c, address, j.end, j.stop, batch_rows)
     restore_control(control)
+
+
+@helper
+def _close(j, c, call, table):
+    """Close a stream's piece: a pass back through ``k2`` steps, and an update."""
+    _back_pass(j, c, call, table, 0, j.piece, j.next, j.k2)
+    c.step += 1
+    _shared(j, c, call, j.change, j.end, j.batch_size)
+    _shared(j, c, call, j.pack, j.change, j.batch_size)
+    j.piece = j.next
+
+
+@njit
+def drive_on(job, call, address):
+    """Take the next ``count`` steps of a stream; a piece closes where it has ``k1`` steps."""
+    j, c = fields(job), fields(call)
+    control = flush_subnormals()
+    c.batch, c.draw, c.elapsed = 0, j.first_draw, j.elapsed
+    if j.packs == FIRST:
+        _shared(j, c, address, j.pack, j.change, j.batch_size)
+    table = _take(j, c, 0, j.batch_size)
+    if j.begins != 0:
+        _begin(j, c, address, table)
+        j.begins = 0
+    for t in range(j.next, j.next + j.count):
+        c.first, c.last = t, t + 1
+        if t == j.piece:
+            _run(table, j.clear, j.keep, address, j.barrier, c.threads)
+        _run(table, j.read, j.forward, address, j.barrier, c.threads)
+        _forward(j, c, address, table, t, t + 1)
+        j.next = t + 1
+        if j.next - j.piece == j.k1:
+            _close(j, c, address, table)
+            c.place, c.rows, c.sequence = 0, j.batch_size, 0
+    if j.closes != 0 and j.next > j.piece:
+        _close(j, c, address, table)
+    restore_control(control)

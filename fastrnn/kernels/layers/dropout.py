@@ -42,7 +42,7 @@ def dropout_forward(real, call, spec):
             inputs = rows_at(s.input, real, c, input_place(s, c, t), row, s.input_stride)
             output = rows_at(s.output, real, c, output_place(s, c, t), row, width)
             for j in range(0, width, lanes(real)):
-                store(output, j, load(inputs, j) * kept(real, s, c, 0 if s.one_mask != 0 else t, row, j))
+                store(output, j, load(inputs, j) * kept(real, s, c, 0 if s.one_mask != 0 else c.elapsed + t, row, j))
 
 
 @njit
@@ -58,7 +58,7 @@ def dropout_backward(real, call, spec):
             d_output = rows_at(s.d_output, real, c, d_output_place(s, c, t), row, width)
             d_input = rows_at(s.d_input, real, c, d_input_place(s, c, t), row, width)
             for j in range(0, width, lanes(real)):
-                value = load(d_output, j) * kept(real, s, c, 0 if s.one_mask != 0 else t, row, j)
+                value = load(d_output, j) * kept(real, s, c, 0 if s.one_mask != 0 else c.elapsed + t, row, j)
                 if s.whole_d_input != 0 and s.sequences != 0:
                     value = value + load(d_input, j)
                 store(d_input, j, value)
@@ -89,4 +89,4 @@ def zone_read(real, call, spec):
         for t in range(c.first, c.last):
             target = rows_at(s.target, real, c, t - c.origin, row, width)
             for j in range(0, width, lanes(real)):
-                store(target, j, 1.0 - kept(real, s, c, t, row, j))
+                store(target, j, 1.0 - kept(real, s, c, c.elapsed + t, row, j))

@@ -9,7 +9,7 @@ from fastrnn.kernels.machine.rows import copy, fill, padded_width
 from fastrnn.kernels.machine.vector import fields, integers_at, offset, splat
 from fastrnn.kernels.machine.work import at, share
 from fastrnn.operations.products import ROW_UNIT
-from fastrnn.operations.recurrent import FROM_BEFORE, FROM_ZERO
+from fastrnn.operations.recurrent import FROM_BEFORE, FROM_LAST, FROM_ZERO
 
 
 @njit
@@ -28,7 +28,7 @@ def _begin(real, s, c, which, tape, keeps):
     initial = integers_at(s.initial)[which]
     for row in range(*share(c.rows, ROW_UNIT, c.thread, c.threads)):
         state = offset(tape, (first * c.rows + row) * width)
-        if s.start == FROM_BEFORE and c.batch > 0:
+        if s.start == FROM_LAST or (s.start == FROM_BEFORE and c.batch > 0):
             copy(offset(tape, (final * c.rows + row) * width), state, width)
         else:
             fill(state, width, splat(real, 0.0))
