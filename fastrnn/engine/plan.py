@@ -21,13 +21,13 @@ from fastrnn.engine.lowering import Lowered, Memory, lower_network
 from fastrnn.engine.network import Network, padding_first
 from fastrnn.engine.program import Program, Shape, Training
 from fastrnn.engine.team import Team
-from fastrnn.engine.threads import is_brief, shards_of, splits_units, widest_row
+from fastrnn.engine.threads import is_brief, shards_of, splits, widest_row
 from fastrnn.engine.update import Update
 from fastrnn.ground.locks import new_lock
 from fastrnn.ground.memory import address, empty, guards, result, zeros
 from fastrnn.operations import batch
 from fastrnn.operations.job import EACH, FIRST, NEVER
-from fastrnn.operations.products import padded
+from fastrnn.operations.products import ROW_UNIT, padded
 from fastrnn.optimizers import Optimizer
 
 Array = NDArray[Any]
@@ -116,12 +116,10 @@ class Plan:
         self.network, self.rows, self.steps, self.threads = network, rows, steps, threads
         self.training, self.carry_state = training, carry_state
         if training is None:
-            self.shards = threads
+            self.shards = 1 if rows < ROW_UNIT * threads and splits(network, threads, rows) else threads
         else:
             self.shards = shards_of(network, rows, steps) if training.optimizer and not training.live else 1
-        self.splits = self.shards == 1 < threads and any(
-            [splits_units(cell.layer, network.dtype, threads) for cell in network.cells]
-        )
+        self.splits = self.shards == 1 and splits(network, threads, rows)
         shape = Shape(
             rows, steps, threads, self.shards, self.splits, network.dtype, network.flat.size, widest_row(network),
             carry_state,

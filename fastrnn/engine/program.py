@@ -122,7 +122,7 @@ class Program:
         self.packed: list[dict[str, Array]] = []
         self.nothing = self.zeros(padded(shape.widest, LANES_OF[self.dtype]))
         self.workspaces: dict[int, Workspace] = {}
-        self.barrier = zeros(16, np.int64)
+        self.barrier = zeros(8 * shape.threads, np.int64)
         self.tapes: list[tuple[Array, int]] = []
         self.driver = drive_on if training is not None and training.live else drive
         self._phases: dict[str, list[list[Any]]] = {name: [] for name in SHARED}

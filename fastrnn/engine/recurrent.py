@@ -15,11 +15,11 @@ from fastrnn.engine.program import Back
 from fastrnn.engine.routines import cell_routines, cell_sources
 from fastrnn.engine.shard import Shard, State, Where
 from fastrnn.engine.signal import Signal
-from fastrnn.engine.threads import outgrows_cache, splits_units
+from fastrnn.engine.threads import has_halves, outgrows_cache, splits_units
 from fastrnn.ground.memory import address
 from fastrnn.layers import Bidirectional, Cell, Unidirectional
 from fastrnn.operations import dropout, merging
-from fastrnn.operations.products import ROW_UNIT
+from fastrnn.operations.products import ROW_UNIT, few_product, pack_few
 from fastrnn.operations.recurrent import (
     JOINED_TERMS,
     RECURRENT,
@@ -35,6 +35,8 @@ from fastrnn.operations.recurrent import (
 )
 
 Array = NDArray[Any]
+PASSED_APART = 1024
+"""Numbers between buffers that two processors write, at least: a page, beyond which neither fetches ahead."""
 ZONE_STREAMS = 2**24
 """What the numbers of zoneout's masks are apart from those of dropout's: more than four to a layer."""
 
@@ -143,6 +145,7 @@ class _Record:
         )
         self._sources = cell_sources(*self._code)
         self._keeps = shard.trains or self._sources.aliases
+        self._has_halves = has_halves(self._layer, shard.program.dtype, shard.program.rows)
         self.final_place = 0 if cell.reads_backwards else shard.program.steps
         self.first_output = 0 if cell.reads_backwards else 1
 
@@ -156,10 +159,15 @@ class _Record:
             "recurrents": len(cell.recurrents), "vectors": len(cell.vectors), "others": len(cell.states) - 1,
             "use_bias": layer.use_bias, "return_sequences": layer.return_sequences,
             "reads_backwards": self._cell.reads_backwards,
-            "splits_units": program.shape.splits and splits_units(layer, program.dtype, program.threads),
-            "keeps": self._keeps, "fused": found.fused, "direct": found.direct,
+            "splits_units": program.shape.splits
+            and (self._has_halves or splits_units(layer, program.dtype, program.threads, program.rows)),
+            "halves": self._has_halves, "keeps": self._keeps, "fused": found.fused, "direct": found.direct,
             "final_place": self.final_place, "segment": program.capacity,
-        } | {name: routines[name] for name in needed}  # fmt: skip
+        } | {name: routines[name] for name in needed} | self._halving()  # fmt: skip
+
+    def _halving(self) -> dict[str, Any]:
+        """Code that units need that go half by half."""
+        return {"pack_few": pack_few, "few_product": few_product} if self._has_halves else {}
 
     def weights(self) -> dict[str, Any]:
         """Fields for the weights, their gradients and their packed forms."""
@@ -199,6 +207,8 @@ class _Record:
         shard, layer, cell = self._shard, self._layer, self._equation
         if self._below.ids or cell.input_gates != cell.gates or cell.recurrents or shard.rows < ROW_UNIT:
             return False
+        if self._has_halves:
+            return False
         kernel, recurrent = fields["kernel"], fields["recurrent_kernel"]
         return (
             address(kernel) + kernel.nbytes == address(recurrent)
@@ -216,17 +226,25 @@ class _Record:
             "h": h, "stored": shard.empty(stored), "initial": np.zeros(1 + others, np.int64)
         }  # fmt: skip
         if self._sources.aliases:
-            fields |= {"z": h, "z_stride": width, "z_first": self.first_output}
+            fields |= {"z": h, "z_stride": width, "z_first": self.first_output, "z_apart": 1}
         else:
             blocks = len(cell.input_gates) + len(cell.recurrents) + len(cell.late)
             stride = shard.padded((blocks - 1) * units + width)
-            z = shard.tape(stride) if shard.trains else shard.empty(max(STEP_ROWS, rows) * stride)
-            fields |= {"z": z, "z_stride": stride}
+            z_rows = program.capacity * rows if shard.trains else max(STEP_ROWS, rows)
+            z = shard.empty(z_rows * stride)
+            if self._has_halves:
+                first = shard.lanes * (units // shard.lanes // 2)
+                parts = np.split(z, [z_rows * blocks * first])
+                program.tapes += zip(parts, (rows * blocks * first, rows * blocks * (units - first)), strict=True)
+            else:
+                program.tapes.append((z, rows * stride))
+            fields |= {"z": z, "z_stride": stride, "z_apart": z_rows * blocks}
         if others:
             size = (program.capacity + 1 if self._keeps else 1) * rows * width
-            other = shard.empty(others * size)
+            copies = 2 if self._has_halves else 1
+            other = shard.empty(copies * others * size)
             if self._keeps:
-                program.tapes += [(tape, rows * width) for tape in np.split(other, others)]
+                program.tapes += [(tape, rows * width) for tape in np.split(other, copies * others)]
             fields |= {"other": other, "other_size": size}
             fields |= {"stored_other": shard.empty(others * stored), "stored_size": stored}
         return fields
@@ -253,20 +271,27 @@ class _Record:
     def state_tapes(self, fields: dict[str, Any]) -> list[Array]:
         """Return the tape of each state."""
         others = len(self._equation.states) - 1
-        return [fields["h"], *(np.split(fields["other"], others) if others else [])]
+        return [fields["h"], *(np.split(fields["other"][: others * fields["other_size"]], others) if others else [])]
 
     def errors(self) -> dict[str, Any]:
         """Buffers for what flows back."""
         shard, program, cell, units = self._shard, self._shard.program, self._equation, self._layer.units
         size, others = shard.rows * self._width, len(cell.states) - 1
         blocks = len(cell.input_gates) + len(cell.recurrents) + len(cell.vectors)
-        stride = shard.padded((blocks - 1) * units + self._width)
+        stride, copies = shard.padded((blocks - 1) * units + self._width), 2 if self._has_halves else 1
         fields: dict[str, Any] = {
             "d_z": shard.empty(program.window * shard.rows * stride), "d_stride": stride,
-            "carry": shard.empty(2 * size),
+            "carry": shard.empty(copies * 2 * size),
         }  # fmt: skip
+        if self._has_halves:
+            apart = program.window * shard.rows * blocks
+            passed = max(size, PASSED_APART)
+            fields |= {
+                "half_d_z": shard.empty(apart * units), "half_d_apart": apart, "passed": shard.empty(4 * passed),
+                "passed_size": passed,
+            }  # fmt: skip
         if others:
-            fields["carry_other"] = shard.empty(others * size)
+            fields["carry_other"] = shard.empty(copies * others * size)
         if cell.late or (self._sources.direct and cell.recurrent_gates):
             fields["pulled"] = shard.empty(size)
         if program.training is not None and program.training.wants_initial:

@@ -26,6 +26,9 @@ SHARD_ROWS = 16
 GRADIENT_SHARE = 4
 """How many times the gradients of all shards must fit into the states and gates that are stored of a minibatch."""
 
+SPLIT_WORK = 10_000
+"""Multiply-adds of a step's recurrent products, of each thread, that are worth a meeting."""
+
 SPLIT_BYTES = 2**19
 """Size of a recurrent kernel from which threads share out its columns and inputs have products of their own."""
 
@@ -50,14 +53,30 @@ def outgrows_cache(layer: Unidirectional, dtype: str) -> bool:
     return layer.recurrent_gates * layer.units**2 * np.dtype(dtype).itemsize > SPLIT_BYTES
 
 
-def splits_units(layer: Unidirectional, dtype: str, threads: int) -> bool:
+def splits_units(layer: Unidirectional, dtype: str, threads: int, rows: int) -> bool:
     """Whether threads that work on one minibatch share out a layer's units instead of its rows.
 
-    Where the weights outgrow the second cache level, each thread had better read its own part of them, at the price of
-    a meeting a step. Units are shared out in whole vectors.
+    There may be too few rows; and where the weights outgrow the second cache level, each thread had better read its own
+    part of them. The price is a meeting a step. Units are shared out in whole vectors, at least two for each thread:
+    the terms of a single one are added in another order.
     """
+    if has_halves(layer, dtype, rows):
+        return threads == 2
     lanes = LANES_OF[dtype]
     return layer.units % lanes == 0 and layer.units // lanes >= 2 * threads and outgrows_cache(layer, dtype)
+
+
+def has_halves(layer: Unidirectional, dtype: str, rows: int) -> bool:
+    """Whether the sums of a layer's units go half by half: there are too few rows for two threads, and much to do.
+
+    A thread has one half then, and begins with the states of its own while those of the other are on their way. This
+    must not depend on the threads.
+    """
+    lanes, cell = LANES_OF[dtype], layer.equation
+    work = rows * layer.recurrent_gates * layer.units**2
+    is_whole = layer.units % lanes == 0 and layer.units // lanes >= 4
+    is_able = layer.recurrent_gates > 0 and not cell.late and len(cell.recurrents) < 2 and not layer.recurrent_dropout
+    return is_whole and is_able and rows < 2 * ROW_UNIT and work >= 2 * SPLIT_WORK
 
 
 def _step_work(network: Network) -> int:
@@ -103,4 +122,12 @@ def choose_threads(
     shards = shards_of(network, rows, steps) if trains else 1
     if shards > 1:
         return min(most, shards)
-    return min(most, max(1, rows // ROW_UNIT))
+    shared = max(1, rows // ROW_UNIT)
+    if most <= shared:
+        return most
+    return next((n for n in range(most, shared, -1) if splits(network, n, rows)), shared)
+
+
+def splits(network: Network, threads: int, rows: int) -> bool:
+    """Whether threads share out the units of a layer."""
+    return threads > 1 and any([splits_units(cell.layer, network.dtype, threads, rows) for cell in network.cells])

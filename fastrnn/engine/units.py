@@ -28,8 +28,8 @@ from fastrnn.kernels.machine.vector import (
     absolute, fields, lanes, load, maximum, minimum, offset, select_less, splat, square_root, store,
 )
 from fastrnn.kernels.recurrent.buffers import (
-    carry_rows, earlier_rows, gate_rows, other_carry_rows, other_rows, place_after, place_before, read_rows,
-    state_rows, takes_part, zone_rows,
+    carry_rows, earlier_rows, gate_rows, half_d_stride, half_rows, half_stride, other_carry_rows, other_rows,
+    place_after, place_before, read_rows, state_rows, takes_part, zone_rows,
 )
 from fastrnn.kernels.recurrent.errors import has_errors, hold_errors, take_error
 '''
@@ -41,6 +41,9 @@ def {name}(z, call, spec, t, steps):
     s, c = fields(spec), fields(call)
     units, width, stride, trains = s.units, padded_width(s.units, z), s.z_stride, s.trains != 0
     low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
+    span, shift = units, 0
+    if s.halves != 0:
+        stride, span, shift = half_stride(s, c), c.unit_count, -c.unit
 {rows}
     h_before, h_after = state_rows(z, s, c, place_before(s, c, t)), state_rows(z, s, c, place_after(s, c, t))
     gate_step, state_step = c.rows * stride, c.rows * width
@@ -50,7 +53,7 @@ def {name}(z, call, spec, t, steps):
         before_0, after_0 = offset(h_before, ahead * state_step), offset(h_after, ahead * state_step)
 {places}
         for row in range(count):
-            gates, begin = offset(rows, row * stride), row * width
+            gates, begin = offset(rows, row * stride + shift), row * width
 {held}
             for j in range(first, last, lanes(z)):
 {lines}
@@ -63,9 +66,13 @@ def {name}(d_z, call, spec, t, steps):
     s, c = fields(spec), fields(call)
     units, width, stride, d_stride = s.units, padded_width(s.units, d_z), s.z_stride, s.d_stride
     low, count, first, last, has_lengths = c.row, c.row_count, c.unit, c.unit + c.unit_count, s.has_lengths != 0
+    span, shift, tape = units, 0, gate_rows(d_z, s, c, t)
+    if s.halves != 0:
+        stride, d_stride, span, shift = half_stride(s, c), half_d_stride(s, c.unit_count), c.unit_count, -c.unit
+        tape = half_rows(d_z, s, c, t)
 {rows}
     h_before, h_after = state_rows(d_z, s, c, place_before(s, c, t)), state_rows(d_z, s, c, place_after(s, c, t))
-    tape, carry, earlier = gate_rows(d_z, s, c, t), carry_rows(d_z, s, c, t), earlier_rows(d_z, s, c, t)
+    carry, earlier = carry_rows(d_z, s, c, t), earlier_rows(d_z, s, c, t)
     gate_step, d_step, state_step = c.rows * stride, c.rows * d_stride, c.rows * width
     errors_come = has_errors(s, c)
     for step in range({steps}):
@@ -75,7 +82,8 @@ def {name}(d_z, call, spec, t, steps):
 {take}
 {places}
         for row in range(count):
-            gates, own, begin = offset(rows, row * stride), offset(d_rows, row * d_stride), row * width
+            gates, own = offset(rows, row * stride + shift), offset(d_rows, row * d_stride + shift)
+            begin = row * width
             if has_lengths and not takes_part(s, c, now, low + row):
                 nothing = splat(d_z, 0.0)
                 for j in range(first, last, lanes(d_z)):
@@ -239,7 +247,7 @@ class _Units:
         """Rows of a single block lie one behind the other: a loop over all of them is one over their numbers."""
         if not self.aliases or self.vectors or any(self.zones):
             return []
-        return ["if not has_lengths and s.splits_units == 0:", "    count, last = 1, count * width"]
+        return ["if not has_lengths and s.splits_units == 0 and s.halves == 0:", "    count, last = 1, count * width"]
 
     def _filled(self, template: str, **parts: str) -> str:
         return template.format(steps=self.steps, rows=_indented(self._rows(), 1), **parts)
@@ -361,7 +369,7 @@ class _Gradients(NamedTuple):
 
 
 def _place(block: int) -> str:
-    return "j" if block == 0 else "units + j" if block == 1 else f"{block} * units + j"
+    return "j" if block == 0 else "span + j" if block == 1 else f"{block} * span + j"
 
 
 def _vector(value: str, pointer: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-ALIGNMENT = 64
+ALIGNMENT = 128
+"""Bytes: two cache lines, which processors fetch as a pair."""
 GUARD = 4096
 """Bytes of a guard: more than a step of a small minibatch, so that whoever skips a row too many still meets it."""
 WORD = 0xFFFBADFF
@@ -21,7 +22,7 @@ _WHOLE = np.full(GUARD // 4, WORD, np.uint32).tobytes()
 
 
 def zeros(count: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Return ``count`` zeros of ``dtype`` that start at a cache line and are followed by at least one more, unused."""
+    """Return ``count`` zeros of ``dtype`` that start at a pair of cache lines and are followed by another, unused."""
     if _guards is not None:
         return _guards.make(count, dtype, 0)
     size = np.dtype(dtype).itemsize

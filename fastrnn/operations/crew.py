@@ -10,8 +10,9 @@ GONE, AWAKE, CLAIMED, CALLED = 0, 1, 2, 3
 """States: in Python or asleep; waiting for a job; promised one; at work."""
 
 SPINS = 4096
-PATIENCE = SPINS + 1024
-"""How often a thread looks for the next job before it leaves, or waits for one that is coming: about a millisecond."""
+PATIENCE = SPINS + 8192
+"""How often a thread looks for the next job before it leaves, or waits for one that is coming: some milliseconds,
+longer than a call that is done alone while threads wake, for them to be awake at the next."""
 
 attend = Compiled("attend", "jobs.crew", "i")
 lead = Compiled("lead", "jobs.crew", "iiiiii", "i")

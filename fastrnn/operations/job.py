@@ -23,7 +23,7 @@ JOB = record(
     online              flag     an update after every pass
     updates             flag
     shards              size
-    barrier             array    (16) int64
+    barrier             array    (8 threads) int64
     totals              array    as in BATCH
     shared              array    operations of a minibatch as a whole
     table               array    (shards, operations) those of every shard

@@ -9,6 +9,9 @@ PANEL = 3
 
 ROW_UNIT = 4
 
+WIDE = 4 if TARGET.registers == 32 else PANEL
+"""Vectors in a panel where rows are few: a tile of four rows leaves registers for them."""
+
 ROWS = 8 if TARGET.registers == 32 else 4
 
 BLOCK = 512
@@ -43,6 +46,8 @@ product = routine("product", "products.product", "piipppiiiiiii")
 joined_product = routine("joined_product", "products.product", "pipipppiiiii")
 gram = routine("gram", "products.product", "piiipiiiipipiiip")
 row_product = routine("row_product", "products.row", "ppppiii")
+pack_few = routine("pack_few", "products.few", "piiiiiiiiip")
+few_product = routine("few_product", "products.few", "pipipipippiiii")
 
 ACTIVATIONS = {"linear": 0, "tanh": 1, "sigmoid": 2, "relu": 3}
 """Codes of the activations that products can take along."""

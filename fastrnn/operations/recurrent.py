@@ -18,6 +18,7 @@ SHAPE = """
     return_sequences    flag
     reads_backwards     flag
     splits_units        flag     threads share out units
+    halves              flag     sums take the terms of their own half of the units first, then those of the other
     keeps               flag     gates and states of all steps are kept
     fused               code     of the activation that is all that a step is, or -1
     direct              flag     the old h enters the new states not by products alone
@@ -34,6 +35,7 @@ TAPES = """
                                  those of a block of steps
     z_stride            size
     z_first             place?   of step 0 in z
+    z_apart             size?    numbers between the tapes of the halves, for each unit of the first
     mask                array?   (B, H') of recurrent dropout
     masked              array?   (T, B, H') the state times the mask
     zone                array?   (states, T, B, H') share of the old state in the new one (zoneout), or (states, 1, H')
@@ -55,6 +57,10 @@ STARTS = """
 ERRORS = """
     d_z                 array?   (W, B, d_stride) gradients before the activations, of the window
     d_stride            size?
+    half_d_z            array?   the same of each half, one behind the other
+    half_d_apart        size?    numbers between them, for each unit of the first
+    passed              array?   (2, 2, passed_size) what each half's errors come to in the other's, in turn
+    passed_size         size?
     carry               array?   (2, B, H') the error that flows back through h, in turn
     carry_other         array?   (S, B, H') the same for the other states
     pulled              array?   (B, H') errors that come through products, before they join the others
@@ -88,6 +94,8 @@ ROUTINES = """
     units_backward      routine? gradients of a step
     late_forward        routine? what the late product multiplies
     late_backward       routine? the gradient of the late gate
+    pack_few            routine? where units go half by half
+    few_product         routine? the same
 """
 
 RECURRENT = record("recurrent layer", SIGNALS, SHAPE, TAPES, STARTS, ERRORS, WEIGHTS, ROUTINES)

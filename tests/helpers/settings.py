@@ -66,6 +66,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "form": ("as read", "other dtype", "not contiguous", "list"),
     "window_rows": (256, 1, 20, 60),
     "split_bytes": (2**19, 0),
+    "split_work": (10_000, 0),
     "shard_rows": (16, 4),
     "gradient_share": (4, 0.01),
     "joined_terms": (256, 0),

@@ -42,6 +42,7 @@ EPOCHS = 2
 BORDERS = (
     "engine.program.WINDOW_ROWS",
     "engine.threads.SPLIT_BYTES",
+    "engine.threads.SPLIT_WORK",
     "engine.threads.SHARD_ROWS",
     "engine.threads.GRADIENT_SHARE",
     "engine.recurrent.JOINED_TERMS",

@@ -23,12 +23,12 @@ _call_operation = routine_caller("iii")
 
 
 @helper
-def _run(table, start, stop, call, barrier, threads):
+def _run(table, start, stop, call, barrier, thread, threads):
     """Run the operations ``start`` ... ``stop`` of a table."""
     for i in range(start, stop):
         _call_operation(integers_at(table)[3 * i], 0, call, integers_at(table)[3 * i + 1])
         if integers_at(table)[3 * i + 2] != 0:
-            meet(barrier, threads)
+            meet(barrier, thread, threads)
 
 
 @helper
@@ -36,7 +36,7 @@ def _shared(j, c, call, start, stop, batch_rows):
     """Run operations of the minibatch as a whole; all threads take part."""
     c.place, c.rows, c.sequence = 0, batch_rows, c.batch * j.batch_size
     c.thread, c.threads = c.member, c.team
-    _run(j.shared, start, stop, call, j.barrier, c.team)
+    _run(j.shared, start, stop, call, j.barrier, c.member, c.team)
 
 
 @helper
@@ -63,7 +63,7 @@ def _back_pass(j, c, call, table, stage, errors_from, end, k2):
     c.errors_from, c.pass_end, c.depth, c.last = errors_from, end, k2, end
     ends = min(end, int(doubles_at(j.totals)[SHORTEST])) if _field(j, stage, 3) != 0 else end
     c.pass_first = max(0, ends - k2)
-    _run(table, _field(j, stage, 0), _field(j, stage, 1), call, j.barrier, c.threads)
+    _run(table, _field(j, stage, 0), _field(j, stage, 1), call, j.barrier, c.thread, c.threads)
     _windows(
         j, c, call, table, stage, c.pass_first if _field(j, stage, 5) != 0 else min(errors_from, c.pass_first), end
     )
@@ -75,7 +75,7 @@ def _windows(j, c, call, table, stage, lowest, last):
     while last > lowest:
         c.last = last
         c.first = max(lowest, last - _field(j, stage, 6))
-        _run(table, _field(j, stage, 1), _field(j, stage, 2), call, j.barrier, c.threads)
+        _run(table, _field(j, stage, 1), _field(j, stage, 2), call, j.barrier, c.thread, c.threads)
         last = c.first
 
 
@@ -95,14 +95,14 @@ def _back_stage(j, c, call, table, stage):
 def _forward(j, c, call, table, start, end):
     """Forward over the steps ``[start, end)`` and their errors."""
     c.first, c.last, c.errors_from = start, end, start
-    _run(table, j.forward, j.begin_back, call, j.barrier, c.threads)
+    _run(table, j.forward, j.begin_back, call, j.barrier, c.thread, c.threads)
 
 
 @helper
 def _begin(j, c, call, table):
     """Begin a shard's minibatch."""
     c.origin, c.first, c.last = 0, 0, j.steps
-    _run(table, 0, j.keep, call, j.barrier, c.threads)
+    _run(table, 0, j.keep, call, j.barrier, c.thread, c.threads)
 
 
 @helper
@@ -112,7 +112,7 @@ def _whole(j, c, call, table):
     if j.segment < j.steps:
         _in_segments(j, c, call, table)
         return
-    _run(table, j.read, j.forward, call, j.barrier, c.threads)
+    _run(table, j.read, j.forward, call, j.barrier, c.thread, c.threads)
     _forward(j, c, call, table, 0, j.steps)
     for stage in range(j.stage_count):
         _back_stage(j, c, call, table, stage)
@@ -127,17 +127,17 @@ def _in_segments(j, c, call, table):
     last_segment = (j.steps - 1) // j.segment * j.segment
     for start in range(0, j.steps, j.segment):
         c.origin, c.first, c.last = start, start, min(j.steps, start + j.segment)
-        _run(table, j.keep, j.recall, call, j.barrier, c.threads)
-        _run(table, j.read, j.error, call, j.barrier, c.threads)
+        _run(table, j.keep, j.recall, call, j.barrier, c.thread, c.threads)
+        _run(table, j.read, j.error, call, j.barrier, c.thread, c.threads)
     for start in range(last_segment, -1, -j.segment):
         end = min(j.steps, start + j.segment)
         c.origin, c.first, c.last, c.errors_from = start, start, end, start
         if start < last_segment:
-            _run(table, j.recall, j.error, call, j.barrier, c.threads)
-        _run(table, j.error, j.begin_back, call, j.barrier, c.threads)
+            _run(table, j.recall, j.error, call, j.barrier, c.thread, c.threads)
+        _run(table, j.error, j.begin_back, call, j.barrier, c.thread, c.threads)
         if end == j.steps:
             c.errors_from, c.pass_end, c.pass_first, c.depth = 0, end, 0, end
-            _run(table, _field(j, 0, 0), _field(j, 0, 1), call, j.barrier, c.threads)
+            _run(table, _field(j, 0, 0), _field(j, 0, 1), call, j.barrier, c.thread, c.threads)
         c.errors_from = 0
         _windows(j, c, call, table, 0, start, end)
 
@@ -153,13 +153,13 @@ def _online(j, c, call, batch_rows, first_shard, last_shard):
             table = _take(j, c, shard, batch_rows)
             if start == 0:
                 _begin(j, c, call, table)
-                _run(table, j.read, j.forward, call, j.barrier, c.threads)
+                _run(table, j.read, j.forward, call, j.barrier, c.thread, c.threads)
             else:
-                _run(table, j.clear, j.keep, call, j.barrier, c.threads)
+                _run(table, j.clear, j.keep, call, j.barrier, c.thread, c.threads)
             _forward(j, c, call, table, start, end)
             if not last_only or end == j.steps:
                 _back_pass(j, c, call, table, 0, start, end, j.k2)
-        meet(j.barrier, c.team)
+        meet(j.barrier, c.member, c.team)
         if (not last_only or end == j.steps) and start < doubles_at(j.totals)[LONGEST]:
             c.step += 1
             _shared(j, c, call, j.change, j.end, batch_rows)
@@ -191,7 +191,7 @@ def drive(job, call, address):
             for shard in range(first_shard, last_shard):
                 table = _take(j, c, shard, batch_rows)
                 _whole(j, c, address, table)
-            meet(j.barrier, c.team)
+            meet(j.barrier, c.member, c.team)
             if j.updates != 0 and doubles_at(j.totals)[0] != 0.0:
                 c.step += 1
                 _shared(j, c, address, j.change, j.end, batch_rows)
@@ -224,8 +224,8 @@ def drive_on(job, call, address):
     for t in range(j.next, j.next + j.count):
         c.first, c.last = t, t + 1
         if t == j.piece:
-            _run(table, j.clear, j.keep, address, j.barrier, c.threads)
-        _run(table, j.read, j.forward, address, j.barrier, c.threads)
+            _run(table, j.clear, j.keep, address, j.barrier, c.thread, c.threads)
+        _run(table, j.read, j.forward, address, j.barrier, c.thread, c.threads)
         _forward(j, c, address, table, t, t + 1)
         j.next = t + 1
         if j.next - j.piece == j.k1:

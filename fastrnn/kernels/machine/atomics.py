@@ -45,6 +45,27 @@ def atomic_store(typingctx, address, number):
 
 
 @intrinsic
+def load_acquire(typingctx, address):
+    """The int64 at ``address``; what was written before it was is seen from now on."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load_atomic(builder.inttoptr(args[0], I64.as_pointer()), "acquire", 8)
+
+    return int64(int64), codegen
+
+
+@intrinsic
+def store_release(typingctx, address, number):
+    """Write the int64 at ``address``; who sees it sees all that was written before."""
+
+    def codegen(context, builder, sig, args):
+        builder.store_atomic(args[1], builder.inttoptr(args[0], I64.as_pointer()), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(int64, int64), codegen
+
+
+@intrinsic
 def relax(typingctx):
     """Tell the processor that this thread spins."""
 

@@ -169,6 +169,18 @@ def fields(typingctx, pointer):
 
 
 @intrinsic
+def fetch_to_read(typingctx, pointer, place):
+    """Ask for the cache line of a number before it is needed."""
+
+    def codegen(context, builder, sig, args):
+        at = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(8).as_pointer())
+        call_function(builder, "llvm.prefetch.p0i8", ir.VoidType(), [at, I32(0), I32(3), I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(pointer, int64), codegen
+
+
+@intrinsic
 def integers_at(typingctx, address):
     """The integer ``address`` as a pointer to int64."""
 

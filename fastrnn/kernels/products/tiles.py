@@ -103,6 +103,53 @@ def matrix_tile(shapes, transposed, joined=False):
         for (r, v), value in zip(cells, sums, strict=True):
             store_vector(builder, value, c, real, builder.add(builder.mul(c_stride, I64(r)), I64(v)))
 
+    codegen = _chosen(shapes, emit)
+
+    def tile(typingctx, rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms):
+        return types.void(int64, int64, a, int64, b, int64, start, int64, c, int64, int64), codegen
+
+    def joined_tile(
+        typingctx, rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms,
+        more, more_stride, more_terms,
+    ):  # fmt: skip
+        parameters = [int64, int64, a, int64, b, int64, start, int64, c, int64, int64, more, int64, int64]
+        return types.void(*parameters), codegen
+
+    return intrinsic(joined_tile if joined else tile)
+
+
+def stretches_tile(shapes):
+    """An intrinsic that computes a tile as `matrix_tile` does, of two stretches of terms, each with panels of its own.
+
+    ``tile(rows, vectors, a, a_stride, panel, terms, more, more_stride, more_panel, more_terms, start, start_stride, c,
+    c_stride)``; the sums of the first stretch are what the second starts from.
+    """
+
+    def emit(builder, real, shape, args):
+        a, a_stride, panel, terms, more, more_stride, more_panel, more_terms, start, start_stride, c, c_stride = args
+        kind = vector_of(real)
+        step = I64(shape[1] * kind.lanes)
+        cells = [(r, v * kind.lanes) for r in range(shape[0]) for v in range(shape[1])]
+        places = [builder.add(builder.mul(start_stride, I64(r)), I64(v)) for r, v in cells]
+        sums = [load_vector(builder, start, kind, place) for place in places]
+        sums = _sum_tile(builder, real, shape, False, a, a_stride, panel, step, terms, sums)
+        sums = _sum_tile(builder, real, shape, False, more, more_stride, more_panel, step, more_terms, sums)
+        for (r, v), value in zip(cells, sums, strict=True):
+            store_vector(builder, value, c, real, builder.add(builder.mul(c_stride, I64(r)), I64(v)))
+
+    def tile(
+        typingctx, rows, vectors, a, a_stride, panel, terms, more, more_stride, more_panel, more_terms, start,
+        start_stride, c, c_stride,
+    ):  # fmt: skip
+        parameters = [int64, int64, a, int64, panel, int64, more, int64, more_panel, int64, start, int64, c, int64]
+        return types.void(*parameters), _chosen(shapes, emit)
+
+    return intrinsic(tile)
+
+
+def _chosen(shapes, emit):
+    """The code of an intrinsic whose first two arguments choose one of the shapes."""
+
     def codegen(context, builder, sig, args):
         rows, vectors, *operands = args
         done = builder.append_basic_block("tile.done")
@@ -116,17 +163,7 @@ def matrix_tile(shapes, transposed, joined=False):
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    def tile(typingctx, rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms):
-        return types.void(int64, int64, a, int64, b, int64, start, int64, c, int64, int64), codegen
-
-    def joined_tile(
-        typingctx, rows, vectors, a, a_stride, b, b_stride, start, start_stride, c, c_stride, terms,
-        more, more_stride, more_terms,
-    ):  # fmt: skip
-        parameters = [int64, int64, a, int64, b, int64, start, int64, c, int64, int64, more, int64, int64]
-        return types.void(*parameters), codegen
-
-    return intrinsic(joined_tile if joined else tile)
+    return codegen
 
 
 @intrinsic

@@ -16,7 +16,8 @@ that reads backwards the other way round. The driver counts steps in the order o
 behind the row's steps or, above a layer that has turned them, before them (``padding_first``).
 
 Threads share out the rows or, where ``splits_units``, the units: then each multiplies by its own columns of the weights
-and all meet once a step. Rows past the last whole ``ROW_UNIT`` go one by one, whichever thread has them.
+and all meet once a step; few rows go as `fastrnn.kernels.recurrent.halves` says. Rows past the last whole ``ROW_UNIT``
+go one by one, whichever thread has them.
 """
 
 from __future__ import annotations
@@ -48,10 +49,16 @@ def state_rows(real, s, c, place):
 
 
 @helper
+def _copy(s, c, size):
+    """``size`` for the second half of the units, which has buffers of its own where no one else reads; else 0."""
+    return size if s.halves != 0 and c.unit > 0 else 0
+
+
+@helper
 def other_rows(real, s, c, which, place):
     """Rows, from ``c.row`` on, of another state, whose tape has one place where only the last state is kept."""
     width = padded_width(s.units, real)
-    begin = which * s.other_size
+    begin = which * s.other_size + _copy(s, c, s.others * s.other_size)
     return at(s.other, real, begin + ((place if s.keeps != 0 else 0) * c.rows + c.row) * width)
 
 
@@ -68,22 +75,48 @@ def gate_rows(real, s, c, t):
 
 
 @helper
+def half_stride(s, c):
+    """From one row of the gates of the half in hand to the next; the gates of a single block may lie in h."""
+    return s.z_stride if s.z_apart == 1 else (s.gates + s.inputs + s.recurrents) * c.unit_count
+
+
+@helper
+def half_rows(real, s, c, t):
+    """Rows of the gates of step ``t`` of the half in hand: each half has a tape of its own."""
+    return at(s.z, real, s.z_apart * c.unit + (t - c.origin + s.z_first) * c.rows * half_stride(s, c))
+
+
+@helper
+def half_d_stride(s, units):
+    """From one row of the gradients of a half of so many units to the next."""
+    return (s.gates + s.inputs + s.recurrents + s.vectors) * units
+
+
+@helper
+def half_d_rows(real, s, c, place, unit, units):
+    """Rows of the gradients of the half of ``units`` units from ``unit`` on, at a place of the window."""
+    return at(s.half_d_z, real, s.half_d_apart * unit + place * c.rows * half_d_stride(s, units))
+
+
+@helper
 def carry_rows(real, s, c, t):
     """Rows, from ``c.row`` on, of the error that step ``t`` is handed; it hands its own on in the other half."""
-    return rows_at(s.carry, real, c, t & 1, c.row, padded_width(s.units, real))
+    width = padded_width(s.units, real)
+    return rows_at(s.carry, real, c, (t & 1) + _copy(s, c, 2), c.row, width)
 
 
 @helper
 def earlier_rows(real, s, c, t):
     """Rows, from ``c.row`` on, of the error that step ``t`` hands on."""
-    return rows_at(s.carry, real, c, 1 - (t & 1), c.row, padded_width(s.units, real))
+    width = padded_width(s.units, real)
+    return rows_at(s.carry, real, c, 1 - (t & 1) + _copy(s, c, 2), c.row, width)
 
 
 @helper
 def other_carry_rows(real, s, c, which):
     """Rows, from ``c.row`` on, of the error of another state, which every step replaces."""
     width = padded_width(s.units, real)
-    return at(s.carry_other, real, (which * c.rows + c.row) * width)
+    return at(s.carry_other, real, ((which + _copy(s, c, s.others)) * c.rows + c.row) * width)
 
 
 @helper
@@ -110,7 +143,7 @@ def take_part(real, s, c):
 def synchronise(s, c):
     """Wait until all threads have computed their units of a step."""
     if s.splits_units != 0:
-        meet(c.barrier, c.threads)
+        meet(c.barrier, c.thread, c.threads)
 
 
 @helper

@@ -23,6 +23,7 @@ from fastrnn.kernels.recurrent.buffers import (
     earliest_step,
     gate_rows,
     input_columns,
+    place_after,
     place_before,
     state_rows,
     synchronise,
@@ -30,6 +31,13 @@ from fastrnn.kernels.recurrent.buffers import (
     time_of,
 )
 from fastrnn.kernels.recurrent.errors import each_row, give_errors, goes_on, has_errors, hold_errors, take_error
+from fastrnn.kernels.recurrent.halves import (
+    carry_states,
+    end_in_halves,
+    read_in_halves,
+    step_back_in_halves,
+    steps_in_halves,
+)
 from fastrnn.kernels.recurrent.products import (
     carry_back,
     gate_products,
@@ -58,6 +66,15 @@ def recurrent_forward(real, call, spec):
         steps = min(most, c.last - begin)
         earliest = begin if s.reads_backwards == 0 else s.steps - begin - steps
         z = gate_rows(real, s, c, earliest if s.keeps != 0 else c.origin)
+        if s.halves != 0:
+            first = earliest if s.keeps != 0 else c.origin
+            carry_states(
+                real, s, c, place_before(s, c, earliest if s.reads_backwards == 0 else earliest + steps - 1), 1
+            )
+            read_in_halves(real, s, c, earliest, steps, first)
+            steps_in_halves(real, s, c, call_units, call, spec, earliest, steps, first)
+            carry_states(real, s, c, place_after(s, c, earliest if s.reads_backwards != 0 else earliest + steps - 1), 0)
+            continue
         if s.packed_joined == 0:
             read_inputs(real, s, c, earliest, steps, z)
         if s.recurrent_kernel == 0:
@@ -143,9 +160,11 @@ def recurrent_begin_pass(real, call, spec):
     width = padded_width(s.units, real)
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
     zero = splat(real, 0.0)
-    fill(rows_at(s.carry, real, c, time_of(s, c.last - 1) & 1, low, width), (high - low) * width, zero)
-    for k in range(s.others):
-        fill(rows_at(s.carry_other, real, c, k, low, width), (high - low) * width, zero)
+    for copy in range(1 + s.halves):
+        place = (time_of(s, c.last - 1) & 1) + 2 * copy
+        fill(rows_at(s.carry, real, c, place, low, width), (high - low) * width, zero)
+        for k in range(s.others):
+            fill(rows_at(s.carry_other, real, c, k + copy * s.others, low, width), (high - low) * width, zero)
 
 
 @njit
@@ -164,12 +183,17 @@ def recurrent_backward(real, call, spec):
         errors_come, has_lengths = has_errors(s, c), s.has_lengths != 0
         for place in range(c.last - 1, window - 1, -1):
             t = time_of(s, place)
+            if s.halves != 0:
+                step_back_in_halves(real, s, c, call_units, call, spec, t, d_z_place(s, c, window, t), errors_come)
+                continue
             if errors_come:
                 take_error(real, s, c, t)
             _step_backward(real, s, c, call, spec, t, d_z_place(s, c, window, t))
             if has_lengths:
                 hold_errors(real, s, c, t)
-    if window == 0 and s.wants_d_initial != 0:
+    if s.halves != 0:
+        end_in_halves(real, s, c, window)
+    elif window == 0 and s.wants_d_initial != 0:
         give_errors(real, s, c)
     synchronise(s, c)
     if s.wants_d_input != 0:
