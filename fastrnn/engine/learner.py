@@ -67,6 +67,7 @@ class Learner:
         self._are_fit = errand_of([self.x, self.y])
         self._go_on = errand_of([], *self.plan.call_of(0))
         self._is_guarded = guards() is not None
+        self._moving: list[list[Array]] | None = None
         names = ("begins", "elapsed", "piece", "next", "count", "closes")
         self._begins, self._elapsed, self._piece, self._next, self._count, self._closes = map(self.plan.field, names)
 
@@ -77,8 +78,8 @@ class Learner:
         plan.read(Data(self._x, self._y))
         for state, given in zip(plan.lowered[0].states, self._initial, strict=True):
             state.start(False, [address(array) for array in given], 0, False)
-        plan.aim(begins=1, elapsed=0, piece=0, next=0, first_draw=plan.draws)
-        self._place = 0
+        plan.aim(begins=1, elapsed=0, piece=0, next=0, closes=0, first_draw=plan.draws)
+        self._moving = None
         plan.draws += 1
 
     def are_fit(self, x: Any, y: Any) -> bool:
@@ -94,14 +95,15 @@ class Learner:
 
     def learn(self) -> float:
         """Learn from the step that `x` and `y` hold and return its loss."""
-        self._x[:, self._place], self._y[:, self._place] = self.x.array, self.y.array
+        place = self._free_place()
+        self._x[:, place], self._y[:, place] = self.x.array, self.y.array
         return self._take(1) / self._rows
 
     def learn_all(self, x: Array, y: Array) -> float:
         """Learn from checked steps (rows, T, ...) with their targets and return their mean loss."""
         total, first, steps = 0.0, 0, x.shape[1]
         while first < steps:
-            place = self._place
+            place = self._free_place()
             last = min(steps, first + self._steps - place)
             now = slice(place, place + last - first)
             self._x[:, now], self._y[:, now] = x[:, first:last], y[:, first:last]
@@ -112,13 +114,18 @@ class Learner:
     def close(self) -> None:
         """Let the weights learn from a piece that is not full."""
         self._closes[0] = 1
-        self._take(0)
-        self._closes[0] = 0
+        try:
+            self._take(0)
+        finally:
+            self._closes[0] = 0
 
     @property
     def states(self) -> list[list[Array]]:
         """Copies of the states (rows, H) of each cell."""
-        return [[a.copy() for a in state.at(self._place, self._rows)] for state in self.plan.lowered[0].states]
+        if self._moving is not None:
+            return self._moving
+        place = int(self._next[0])
+        return [[a.copy() for a in state.at(place, self._rows)] for state in self.plan.lowered[0].states]
 
     def _take(self, steps: int) -> float:
         """Take steps that are in the buffers and return the sum of their losses."""
@@ -135,16 +142,21 @@ class Learner:
         self._network.weights_changed()
         if self._versions[0] is not None:
             self._packed = self._versions[0]
-        self._place += steps
-        if self._place == self._steps:
-            self._shift()
         return float(self._losses.item() if self._rows == 1 else self._losses.sum())
 
-    def _shift(self) -> None:
-        """Go on at the beginning of the tapes."""
-        steps = self._steps - self._kept
-        self.plan.shift(steps)
-        self._place -= steps
-        self._next -= steps
-        self._piece -= steps
-        self._elapsed += steps
+    def _free_place(self) -> int:
+        """Return where the next step is to be; at the end of the tapes, what is still needed is moved to the beginning.
+
+        Where an interrupt broke that off, a new sequence begins with the state that there was.
+        """
+        if self._moving is not None:
+            self.begin(self._moving)
+        elif self._next[0] == self._steps:
+            steps = self._steps - self._kept
+            self._moving = self.states
+            self.plan.shift(steps)
+            self._next -= steps
+            self._piece -= steps
+            self._elapsed += steps
+            self._moving = None
+        return int(self._next[0])

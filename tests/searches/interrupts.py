@@ -85,6 +85,8 @@ class Scene:
         self.model = fr.Sequential(layers, input_size=3, seed=seed)
         self.trainer = fr.Trainer(self.model, optimizer=fr.Adam(0.01), metrics=["mae"], threads=2, seed=seed)
         self.stream = fr.Sequential([fr.SimpleRNN(4), fr.Dense(1)], input_size=3).stream(2)
+        learner = fr.Sequential([fr.GRU(4), fr.Dense(1)], input_size=3, seed=seed)
+        self.live = fr.Trainer(learner, optimizer="adam", tbptt=(100, 120), tbptt_update="chunk").stream(2)
         self.fit()
         self.model.save(self.model_file)
         self.trainer.save_checkpoint(self.checkpoint)
@@ -113,6 +115,19 @@ class Scene:
 
     def step(self) -> None:
         self.stream.step(X[:2, 0])
+
+    def run(self) -> None:
+        self.stream.run(X[:2])
+
+    def learn(self) -> None:
+        self.live.learn(X[:2, 0], Y[:2])
+
+    def learn_many(self) -> None:
+        for _ in range(random.choice([1, 40])):
+            self.live.learn(X[:2], np.repeat(Y[:2, None], X.shape[1], axis=1))
+
+    def settle(self) -> None:
+        random.choice([lambda: self.live.reset(1), lambda: self.live.step(X[:2, 0]), lambda: self.live.state])()
 
     def evaluate(self) -> None:
         self.trainer.evaluate(X[:20], Y[:20])
@@ -152,7 +167,7 @@ class Scene:
         assert files == {self.model_file.name, self.checkpoint.name}, f"files are left: {files}"
         fr.load(self.model_file)
         fr.Trainer.resume(self.checkpoint)
-        for model in (self.model, self.stream._model):
+        for model in (self.model, self.stream._model, self.live._model):
             fresh = fr.Sequential(model.layers, input_size=3)
             fresh.set_weights(model.get_weights())
             expected = fresh.predict(X)
@@ -191,6 +206,9 @@ class Interrupter:
         sys.unraisablehook = self._note
 
     def _fire(self, number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_name == "trace":  # between any two steps; a signal comes after some only
+            signal.setitimer(signal.ITIMER_REAL, 1e-6)
+            return
         self.has_fired = True
         self.place = "".join(traceback.format_stack(frame, 3))
         handler = signal.getsignal(signal.SIGINT)
