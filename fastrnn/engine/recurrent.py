@@ -161,7 +161,7 @@ class _Record:
             "reads_backwards": self._cell.reads_backwards,
             "splits_units": program.shape.splits
             and (self._has_halves or splits_units(layer, program.dtype, program.threads, program.rows)),
-            "halves": self._has_halves, "keeps": self._keeps, "fused": found.fused, "direct": found.direct,
+            "single": program.rows == 1, "halves": self._has_halves, "keeps": self._keeps, "fused": found.fused, "direct": found.direct,
             "final_place": self.final_place, "segment": program.capacity,
         } | {name: routines[name] for name in needed} | self._halving()  # fmt: skip
 

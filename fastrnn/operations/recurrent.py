@@ -18,6 +18,7 @@ SHAPE = """
     return_sequences    flag
     reads_backwards     flag
     splits_units        flag     threads share out units
+    single              flag     minibatches have one row
     halves              flag     sums take the terms of their own half of the units first, then those of the other
     keeps               flag     gates and states of all steps are kept
     fused               code     of the activation that is all that a step is, or -1

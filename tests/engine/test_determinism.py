@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from tests.helpers.cells import CELLS, make_cell
 from tests.helpers.laws import flat, make_layer
 
 
@@ -169,3 +170,14 @@ def test_models_may_be_trained_in_several_threads_at_once() -> None:
     expected = [fingerprint(*run) for run in runs]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda run: fingerprint(*run), runs)) == expected
+
+
+@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("rows", [5, 9, 13])
+def test_a_thread_with_a_single_row_changes_no_bit(kind: str, rows: int) -> None:
+    """Of a minibatch of several, which goes otherwise than a minibatch of one."""
+    model = fr.Sequential([make_cell(kind, 7, return_sequences=True), make_cell(kind, 9)], input_size=10, seed=1)
+    x = np.random.default_rng(0).standard_normal((rows, 5, 10), np.float32)
+    expected = model.predict(x, batch_size=8, threads=1)
+    for threads in (2, 3):
+        np.testing.assert_array_equal(model.predict(x, batch_size=8, threads=threads), expected)

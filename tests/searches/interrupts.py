@@ -206,7 +206,7 @@ class Interrupter:
         sys.unraisablehook = self._note
 
     def _fire(self, number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code.co_name == "trace":  # between any two steps; a signal comes after some only
+        if frame is not None and frame.f_code.co_name == "trace":  # a signal is heard at some steps, this at all
             signal.setitimer(signal.ITIMER_REAL, 1e-6)
             return
         self.has_fired = True

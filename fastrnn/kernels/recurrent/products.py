@@ -181,7 +181,7 @@ def read_inputs(real, s, c, t, steps, z):
     inputs = rows_at(s.input, real, c, input_place(s, c, t), c.row, s.input_stride)
     packed, terms = at(s.packed_kernel, real), s.input_size
     rows = c.row_count
-    if c.rows == 1 and s.recurrent_kernel == 0:  # as many rows: tiles of one would read the panels at every step
+    if s.single != 0 and s.recurrent_kernel == 0:  # as many rows: tiles of one would read the panels at every step
         rows, steps = steps, 1
     groups, columns = (1, input_columns(s)) if s.splits_units == 0 else (s.gates + s.inputs + s.late, c.unit_count)
     for group in range(groups):

@@ -238,7 +238,7 @@ def _pass_to_input(real, s, c, window):
     d_z = rows_at(s.d_z, real, c, 0, low, s.d_stride)
     back = padded_width(s.input_size, real)
     d_input = rows_at(s.d_input, real, c, d_input_place(s, c, t), low, back)
-    rows, steps = (c.last - window, 1) if c.rows == 1 and s.recurrent_kernel == 0 else (high - low, c.last - window)
+    rows, steps = (c.last - window, 1) if s.single != 0 and s.recurrent_kernel == 0 else (high - low, c.last - window)
     call_product(
         s.product, d_z, s.d_stride, c.rows * s.d_stride, at(s.packed_kernel_back, real), at(s.nothing, real),
         d_input, back, c.rows * back, rows, steps, s.input_size,
