@@ -24,6 +24,9 @@ from fastrnn.operations.recurrent import (
     JOINED_TERMS,
     RECURRENT,
     STEP_ROWS,
+    halves_backward,
+    halves_forward,
+    halves_pack,
     recurrent_backward,
     recurrent_begin,
     recurrent_begin_pass,
@@ -113,9 +116,10 @@ def lower_cell(cell: Cell, below: Signal, where: Where, shard: Shard, *, is_adde
         program.add("keep", recurrent_keep, spec)
         program.add("recall", recurrent_recall, spec)
     if shard.is_first:
-        program.add("pack", recurrent_pack, spec)
-    program.add("forward", recurrent_forward, spec)
-    ways = (recurrent_backward, recurrent_gradients, recurrent_begin_pass)
+        program.add("pack", halves_pack if record.has_halves else recurrent_pack, spec)
+    program.add("forward", halves_forward if record.has_halves else recurrent_forward, spec)
+    backward = halves_backward if record.has_halves else recurrent_backward
+    ways = (backward, recurrent_gradients, recurrent_begin_pass)
     pads_last = cell.reads_backwards == below.padding_first
     shard.back.append(Back(spec, *ways, pads_last, last_only=not layer.return_sequences))
     first = record.first_output if layer.return_sequences else final
@@ -131,6 +135,7 @@ class _Record:
     Attributes
     ----------
     final_place, first_output : places on the tapes of the final state, and of the output of step 0
+    has_halves : whether the units go half by half
     """
 
     def __init__(self, cell: Cell, below: Signal, where: Where, shard: Shard) -> None:
@@ -145,7 +150,7 @@ class _Record:
         )
         self._sources = cell_sources(*self._code)
         self._keeps = shard.trains or self._sources.aliases
-        self._has_halves = has_halves(self._layer, shard.program.dtype, shard.program.rows)
+        self.has_halves = has_halves(self._layer, shard.program.dtype, shard.program.rows)
         self.final_place = 0 if cell.reads_backwards else shard.program.steps
         self.first_output = 0 if cell.reads_backwards else 1
 
@@ -160,14 +165,15 @@ class _Record:
             "use_bias": layer.use_bias, "return_sequences": layer.return_sequences,
             "reads_backwards": self._cell.reads_backwards,
             "splits_units": program.shape.splits
-            and (self._has_halves or splits_units(layer, program.dtype, program.threads, program.rows)),
-            "single": program.rows == 1, "halves": self._has_halves, "keeps": self._keeps, "fused": found.fused, "direct": found.direct,
+            and (self.has_halves or splits_units(layer, program.dtype, program.threads, program.rows)),
+            "single": program.rows == 1, "halves": self.has_halves, "keeps": self._keeps,
+            "fused": found.fused, "direct": found.direct,
             "final_place": self.final_place, "segment": program.capacity,
         } | {name: routines[name] for name in needed} | self._halving()  # fmt: skip
 
     def _halving(self) -> dict[str, Any]:
         """Code that units need that go half by half."""
-        return {"pack_few": pack_few, "few_product": few_product} if self._has_halves else {}
+        return {"pack_few": pack_few, "few_product": few_product} if self.has_halves else {}
 
     def weights(self) -> dict[str, Any]:
         """Fields for the weights, their gradients and their packed forms."""
@@ -207,7 +213,7 @@ class _Record:
         shard, layer, cell = self._shard, self._layer, self._equation
         if self._below.ids or cell.input_gates != cell.gates or cell.recurrents or shard.rows < ROW_UNIT:
             return False
-        if self._has_halves:
+        if self.has_halves:
             return False
         kernel, recurrent = fields["kernel"], fields["recurrent_kernel"]
         return (
@@ -232,7 +238,7 @@ class _Record:
             stride = shard.padded((blocks - 1) * units + width)
             z_rows = program.capacity * rows if shard.trains else max(STEP_ROWS, rows)
             z = shard.empty(z_rows * stride)
-            if self._has_halves:
+            if self.has_halves:
                 first = shard.lanes * (units // shard.lanes // 2)
                 parts = np.split(z, [z_rows * blocks * first])
                 program.tapes += zip(parts, (rows * blocks * first, rows * blocks * (units - first)), strict=True)
@@ -241,7 +247,7 @@ class _Record:
             fields |= {"z": z, "z_stride": stride, "z_apart": z_rows * blocks}
         if others:
             size = (program.capacity + 1 if self._keeps else 1) * rows * width
-            copies = 2 if self._has_halves else 1
+            copies = 2 if self.has_halves else 1
             other = shard.empty(copies * others * size)
             if self._keeps:
                 program.tapes += [(tape, rows * width) for tape in np.split(other, copies * others)]
@@ -278,12 +284,12 @@ class _Record:
         shard, program, cell, units = self._shard, self._shard.program, self._equation, self._layer.units
         size, others = shard.rows * self._width, len(cell.states) - 1
         blocks = len(cell.input_gates) + len(cell.recurrents) + len(cell.vectors)
-        stride, copies = shard.padded((blocks - 1) * units + self._width), 2 if self._has_halves else 1
+        stride, copies = shard.padded((blocks - 1) * units + self._width), 2 if self.has_halves else 1
         fields: dict[str, Any] = {
             "d_z": shard.empty(program.window * shard.rows * stride), "d_stride": stride,
             "carry": shard.empty(copies * 2 * size),
         }  # fmt: skip
-        if self._has_halves:
+        if self.has_halves:
             apart = program.window * shard.rows * blocks
             passed = max(size, PASSED_APART)
             fields |= {

@@ -11,14 +11,17 @@ one's prefetching takes the other's away, which made two threads 1.1 instead of 
 
 from __future__ import annotations
 
+from numba import njit
+
 from fastrnn.kernels.layers.signals import input_place, rows_at
 from fastrnn.kernels.machine.helper import helper
 from fastrnn.kernels.machine.rows import add, copy, padded_width
-from fastrnn.kernels.machine.vector import fetch_to_read, integers_at, lanes, load, offset, real_of, store
+from fastrnn.kernels.machine.vector import fetch_to_read, fields, integers_at, lanes, load, offset, real_of, store
 from fastrnn.kernels.machine.work import arrive, at, await_all, share
 from fastrnn.kernels.products.few import call_few_product, call_pack_few
 from fastrnn.kernels.products.product import call_product
 from fastrnn.kernels.recurrent.buffers import (
+    d_z_place,
     earlier_rows,
     half_d_rows,
     half_d_stride,
@@ -26,22 +29,28 @@ from fastrnn.kernels.recurrent.buffers import (
     half_stride,
     input_columns,
     other_rows,
+    place_after,
     place_before,
     recurrent_columns,
     state_rows,
+    take_part,
+    time_of,
 )
-from fastrnn.kernels.recurrent.errors import give_errors, goes_on, hold_errors, take_error
+from fastrnn.kernels.recurrent.errors import give_errors, goes_on, has_errors, hold_errors, take_error
+from fastrnn.kernels.recurrent.products import pack_rest
+from fastrnn.kernels.recurrent.recurrence import call_units, pass_to_input
 from fastrnn.operations.products import PANEL, WIDE
+from fastrnn.operations.recurrent import STEP_ROWS
 
 
 @helper
-def own_halves(c):
+def _own_halves(c):
     """The halves of this thread: the first of them and the one behind the last."""
     return share(2, 1, c.thread, c.threads)
 
 
 @helper
-def take_half(real, s, c, half):
+def _take_half(real, s, c, half):
     """Take one of the halves in hand."""
     first, last = share(s.units, lanes(real), half, 2)
     c.unit, c.unit_count = first, last - first
@@ -94,12 +103,13 @@ def _fetch(real, c, rows, stride, count):
 # ---------------------------------------------------------------------------------------------- packing
 
 
-@helper
-def pack_halves(real, s, c):
+@njit
+def halves_pack(real, call, spec):
     """Lay the weights of this thread's halves out: kernel, then gates and recurrents, both ways, and the biases."""
-    low, high = own_halves(c)
+    s, c = fields(spec), fields(call)
+    low, high = _own_halves(c)
     for half in range(low, high):
-        take_half(real, s, c, half)
+        _take_half(real, s, c, half)
         count, blocks = c.unit_count, s.gates + s.inputs
         if s.ids == 0:
             packed = at(s.packed_kernel, real, s.input_size * blocks * c.unit)
@@ -107,6 +117,7 @@ def pack_halves(real, s, c):
             call_pack_few(s.pack_few, source, stride, 1, 1, 0, s.input_size, blocks, s.units, count, PANEL, packed)
         _pack_recurrent(real, s, c)
         _pack_bias(real, s, c)
+    pack_rest(real, s, c)
 
 
 @helper
@@ -163,14 +174,31 @@ def _pack_bias(real, s, c):
 # ---------------------------------------------------------------------------------------------- forward
 
 
+@njit
+def halves_forward(real, call, spec):
+    """Run the window's steps, block by block, as `fastrnn.kernels.recurrent.recurrence.recurrent_forward` does."""
+    s, c = fields(spec), fields(call)
+    take_part(real, s, c)
+    most = max(1, STEP_ROWS // c.rows)
+    for begin in range(c.first, c.last, most):
+        steps = min(most, c.last - begin)
+        earliest = begin if s.reads_backwards == 0 else s.steps - begin - steps
+        last = earliest + steps - 1
+        first = earliest if s.keeps != 0 else c.origin
+        _carry_states(real, s, c, place_before(s, c, earliest if s.reads_backwards == 0 else last), 1)
+        _read_in_halves(real, s, c, earliest, steps, first)
+        _steps_in_halves(real, s, c, call, spec, earliest, steps, first)
+        _carry_states(real, s, c, place_after(s, c, last if s.reads_backwards == 0 else earliest), 0)
+
+
 @helper
-def carry_states(real, s, c, place, out):
+def _carry_states(real, s, c, place, out):
     """Copy the second half's other states at a place to its own tape (``out``), or from there to where all read."""
     width = padded_width(s.units, real)
-    for k in range(s.others if own_halves(c)[1] == 2 else 0):
-        take_half(real, s, c, 0)
+    for k in range(s.others if _own_halves(c)[1] == 2 else 0):
+        _take_half(real, s, c, 0)
         shared = other_rows(real, s, c, k, place)
-        take_half(real, s, c, 1)
+        _take_half(real, s, c, 1)
         own = other_rows(real, s, c, k, place)
         for row in range(c.rows):
             begin = row * width + c.unit
@@ -181,12 +209,12 @@ def carry_states(real, s, c, place, out):
 
 
 @helper
-def read_in_halves(real, s, c, t, steps, first):
+def _read_in_halves(real, s, c, t, steps, first):
     """``z = x W + b`` for ``steps`` steps from ``t`` on, which lie on the tape from ``first`` on, row behind row."""
     blocks = s.gates + s.inputs
-    low, high = own_halves(c)
+    low, high = _own_halves(c)
     for half in range(low, high):
-        take_half(real, s, c, half)
+        _take_half(real, s, c, half)
         bias, out = at(s.packed_bias, real, blocks * c.unit), half_rows(real, s, c, first)
         if s.ids != 0:
             _read_ids(real, s, c, t, steps, bias, out)
@@ -233,15 +261,15 @@ def _both(s, c, a, a_terms, b, b_terms, stride, packed, start, out, out_stride, 
 
 
 @helper
-def steps_in_halves(real, s, c, call_units, call, spec, earliest, steps, first):
+def _steps_in_halves(real, s, c, call, spec, earliest, steps, first):
     """Run some steps whose inputs are there, from ``earliest`` on in the input and from ``first`` on on the tape."""
-    low, high = own_halves(c)
+    low, high = _own_halves(c)
     for i in range(steps):
         ahead = i if s.reads_backwards == 0 else steps - 1 - i
         t = earliest + ahead
         before = state_rows(real, s, c, place_before(s, c, t))
         for half in range(low, high):
-            take_half(real, s, c, half)
+            _take_half(real, s, c, half)
             z = half_rows(real, s, c, first + ahead)
             _products(real, s, c, before, z)
             call_units(s.units_forward, z, call, spec, t, 1)
@@ -275,6 +303,23 @@ def _products(real, s, c, before, z):
 
 
 # ---------------------------------------------------------------------------------------------- backward
+
+
+@njit
+def halves_backward(real, call, spec):
+    """Carry the errors back through the window's steps, then to the input."""
+    s, c = fields(spec), fields(call)
+    take_part(real, s, c)
+    window = max(c.first, c.pass_first)
+    if window >= c.last:
+        return
+    errors_come = has_errors(s, c)
+    for step in range(c.last - 1, window - 1, -1):
+        t = time_of(s, step)
+        _step_back_in_halves(real, s, c, call, spec, t, d_z_place(s, c, window, t), errors_come)
+    _end_in_halves(real, s, c, window)
+    if s.wants_d_input != 0:
+        pass_to_input(real, s, c, window)
 
 
 @helper
@@ -315,12 +360,12 @@ def _receive(real, s, c, t):
 
 
 @helper
-def step_back_in_halves(real, s, c, call_units, call, spec, t, place, errors_come):
+def _step_back_in_halves(real, s, c, call, spec, t, place, errors_come):
     """A step backward: ``d_z`` of it, and the errors that it hands on; first of all to the other half."""
-    low, high = own_halves(c)
+    low, high = _own_halves(c)
     passes = goes_on(s, c, t)
     for half in range(low, high):
-        take_half(real, s, c, half)
+        _take_half(real, s, c, half)
         if errors_come:
             take_error(real, s, c, t)
         d_z = half_d_rows(real, s, c, place, c.unit, c.unit_count)
@@ -330,25 +375,25 @@ def step_back_in_halves(real, s, c, call_units, call, spec, t, place, errors_com
     if passes:
         _arrive(c)
         for half in range(low, high):
-            take_half(real, s, c, half)
+            _take_half(real, s, c, half)
             _keep(real, s, c, t, place)
         _await(c)
         for half in range(low, high):
-            take_half(real, s, c, half)
+            _take_half(real, s, c, half)
             _receive(real, s, c, t)
     if s.has_lengths != 0:
         for half in range(low, high):
-            take_half(real, s, c, half)
+            _take_half(real, s, c, half)
             hold_errors(real, s, c, t)
 
 
 @helper
-def end_in_halves(real, s, c, window):
+def _end_in_halves(real, s, c, window):
     """End a window: give errors to the initial states, and write ``d_z`` of both halves where all others read it."""
-    low, high = own_halves(c)
+    low, high = _own_halves(c)
     if window == 0 and s.wants_d_initial != 0:
         for half in range(low, high):
-            take_half(real, s, c, half)
+            _take_half(real, s, c, half)
             give_errors(real, s, c)
     _arrive(c)
     _await(c)
@@ -356,7 +401,7 @@ def end_in_halves(real, s, c, window):
     first, last = share((c.last - window) * c.rows, 1, c.thread, c.threads)
     for row in range(first, last):
         for half in range(2):
-            take_half(real, s, c, half)
+            _take_half(real, s, c, half)
             own = half_d_rows(real, s, c, 0, c.unit, c.unit_count)
             for block in range(blocks):
                 target = at(s.d_z, real, row * s.d_stride + block * s.units + c.unit)

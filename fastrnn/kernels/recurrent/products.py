@@ -12,7 +12,6 @@ from fastrnn.kernels.machine.work import at, share
 from fastrnn.kernels.products.product import call_joined_product, call_pack, call_product
 from fastrnn.kernels.products.row import call_row_product
 from fastrnn.kernels.recurrent.buffers import input_columns, recurrent_columns
-from fastrnn.kernels.recurrent.halves import pack_halves
 from fastrnn.operations.products import LINEAR, ROW_UNIT
 
 
@@ -105,9 +104,10 @@ def _pack_back(real, s, c, source, gates, packed):
     call_pack(s.pack, own, 1, stride, terms, last - first, offset(packed, terms * first), 0, 1)
 
 
-@helper
-def _pack_whole(real, s, c):
-    """Lay the kernels and the biases out, the threads' shares of them."""
+@njit
+def recurrent_pack(real, call, spec):
+    """Lay the parameters out for the products; once a minibatch, after the update."""
+    s, c = fields(spec), fields(call)
     if s.ids == 0:
         gates, terms, packed = s.gates + s.inputs + s.late, s.input_size, s.packed_kernel
         if s.packed_joined != 0:
@@ -117,16 +117,12 @@ def _pack_whole(real, s, c):
         _pack_recurrent(real, s, c, at(s.recurrent_kernel, real))
     if c.thread == 0:
         _pack_bias(real, s)
+    pack_rest(real, s, c)
 
 
-@njit
-def recurrent_pack(real, call, spec):
-    """Lay the parameters out for the products; once a minibatch, after the update."""
-    s, c = fields(spec), fields(call)
-    if s.halves != 0:
-        pack_halves(real, s, c)
-    else:
-        _pack_whole(real, s, c)
+@helper
+def pack_rest(real, s, c):
+    """Lay out what is the same however units are shared out: vectors, and the kernel transposed."""
     if c.thread == 0:
         for k in range(s.vectors):
             vector = at(integers_at(s.vector)[k], real)

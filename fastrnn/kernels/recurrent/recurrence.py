@@ -23,7 +23,6 @@ from fastrnn.kernels.recurrent.buffers import (
     earliest_step,
     gate_rows,
     input_columns,
-    place_after,
     place_before,
     state_rows,
     synchronise,
@@ -31,13 +30,6 @@ from fastrnn.kernels.recurrent.buffers import (
     time_of,
 )
 from fastrnn.kernels.recurrent.errors import each_row, give_errors, goes_on, has_errors, hold_errors, take_error
-from fastrnn.kernels.recurrent.halves import (
-    carry_states,
-    end_in_halves,
-    read_in_halves,
-    step_back_in_halves,
-    steps_in_halves,
-)
 from fastrnn.kernels.recurrent.products import (
     carry_back,
     gate_products,
@@ -66,15 +58,6 @@ def recurrent_forward(real, call, spec):
         steps = min(most, c.last - begin)
         earliest = begin if s.reads_backwards == 0 else s.steps - begin - steps
         z = gate_rows(real, s, c, earliest if s.keeps != 0 else c.origin)
-        if s.halves != 0:
-            first = earliest if s.keeps != 0 else c.origin
-            carry_states(
-                real, s, c, place_before(s, c, earliest if s.reads_backwards == 0 else earliest + steps - 1), 1
-            )
-            read_in_halves(real, s, c, earliest, steps, first)
-            steps_in_halves(real, s, c, call_units, call, spec, earliest, steps, first)
-            carry_states(real, s, c, place_after(s, c, earliest if s.reads_backwards != 0 else earliest + steps - 1), 0)
-            continue
         if s.packed_joined == 0:
             read_inputs(real, s, c, earliest, steps, z)
         if s.recurrent_kernel == 0:
@@ -183,21 +166,16 @@ def recurrent_backward(real, call, spec):
         errors_come, has_lengths = has_errors(s, c), s.has_lengths != 0
         for place in range(c.last - 1, window - 1, -1):
             t = time_of(s, place)
-            if s.halves != 0:
-                step_back_in_halves(real, s, c, call_units, call, spec, t, d_z_place(s, c, window, t), errors_come)
-                continue
             if errors_come:
                 take_error(real, s, c, t)
             _step_backward(real, s, c, call, spec, t, d_z_place(s, c, window, t))
             if has_lengths:
                 hold_errors(real, s, c, t)
-    if s.halves != 0:
-        end_in_halves(real, s, c, window)
-    elif window == 0 and s.wants_d_initial != 0:
+    if window == 0 and s.wants_d_initial != 0:
         give_errors(real, s, c)
     synchronise(s, c)
     if s.wants_d_input != 0:
-        _pass_to_input(real, s, c, window)
+        pass_to_input(real, s, c, window)
 
 
 @helper
@@ -231,7 +209,7 @@ def _step_backward(real, s, c, call, spec, t, place):
 
 
 @helper
-def _pass_to_input(real, s, c, window):
+def pass_to_input(real, s, c, window):
     """``d_input = d_z W^T`` (or ``+=``) for the window; the threads share out rows."""
     low, high = share(c.rows, ROW_UNIT, c.thread, c.threads)
     t = earliest_step(s, c, window)
