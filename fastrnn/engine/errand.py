@@ -39,7 +39,9 @@ class Letter:
         count = int(np.prod(shape))
         words = zeros(-(-count * self._dtype.itemsize // 8), np.int64)
         self.array = words.view(self._dtype)[:count].reshape(shape)
-        self._other = None if classes is not None else np.dtype("float64" if dtype == "float32" else "float32")
+        self._other = self._dtype  # not None, which NumPy takes for float64
+        if classes is None:
+            self._other = np.dtype("float64" if dtype == "float32" else "float32")
 
     def takes(self, given: Array) -> bool:
         """Copy an array of the same shape and form; False for one that must be looked at closer, and may be right."""

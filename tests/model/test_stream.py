@@ -75,6 +75,8 @@ def test_ids_are_taken_as_they_come(name: str) -> None:
     for bad in ([7, 0, 0], [0, -1, 0]):
         with pytest.raises(ValueError, match="expected ids from 0 to 6"):
             one.step(np.array(bad))
+    with pytest.raises(TypeError, match=r"expected .*astype\(int\)"):
+        one.step(np.ones(3))
     assert_array_equal(one.step(x[:, 0]), many.step(x[:, 0]))
 
 
