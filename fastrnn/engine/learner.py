@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn.engine.columns import Columns
 from fastrnn.engine.errand import Letter, errand_of
 from fastrnn.engine.network import Network
 from fastrnn.engine.plan import Data, Plan
@@ -49,7 +48,7 @@ class Learner:
         self._kept = -(-max(0, k2 - self._k1) // self._k1) * self._k1
         steps = self._kept + self._k1 * max(2, -(-WINDOW_ROWS // self._k1))
         self.plan = Plan(self._network, rows, steps, columns=columns, training=training, carry_state=True)
-        self._columns = Columns(self._network.layers, columns)
+        self._columns = self.plan.columns
         dtype, whole = network.dtype, "int64"
         x = zeros(
             rows * steps * (1 if network.takes_ids else network.input_size), whole if network.takes_ids else dtype

@@ -368,7 +368,7 @@ class Plan:
         return _driver(self._program.driver).address, self._job_address, int(self._call_addresses[thread])
 
     def repeat(self, team: Team) -> None:
-        """Run what was run last once more; not for training."""
+        """Run the job as it stands: what was run last, once more, or what it was aimed at; not for a fit."""
         version = self._begin_packing()
         self._run(team)
         self._packed_version = version

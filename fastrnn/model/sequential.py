@@ -406,7 +406,7 @@ class Sequential(Guarded):
         )
 
     def stream(self, batch: int = 1) -> Stream:
-        """Return a stream that takes one step of ``batch`` sequences at a time and keeps the state.
+        """Return a stream that takes the next steps of ``batch`` sequences, one or more at a time, and keeps the state.
 
         Raises
         ------

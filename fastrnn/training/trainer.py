@@ -292,7 +292,7 @@ class Trainer(Guarded):
         self._stops = True
 
     def stream(self, batch: int = 1) -> LearningStream:
-        """Return a stream that takes one step of ``batch`` sequences at a time, keeps the state and can learn.
+        """Return a stream that takes the next steps of ``batch`` sequences, keeps the state and can learn from them.
 
         Raises
         ------

@@ -12,57 +12,35 @@ from fastrnn.code.target import TARGET
 from fastrnn.kernels.machine.vector import I32, I64, call_function
 
 
-@intrinsic
-def atomic_add(typingctx, address, number):
-    """Add to the int64 at ``address``, sequentially consistent; the value before."""
+def _loading(ordering):
+    """An intrinsic ``load(address)`` for the int64 there."""
 
     def codegen(context, builder, sig, args):
-        pointer = builder.inttoptr(args[0], I64.as_pointer())
-        return builder.atomic_rmw("add", pointer, args[1], "seq_cst")
+        return builder.load_atomic(builder.inttoptr(args[0], I64.as_pointer()), ordering, 8)
 
-    return int64(int64, int64), codegen
+    def load(typingctx, address):
+        return int64(int64), codegen
 
-
-@intrinsic
-def atomic_load(typingctx, address):
-    """The int64 at ``address``, sequentially consistent."""
-
-    def codegen(context, builder, sig, args):
-        return builder.load_atomic(builder.inttoptr(args[0], I64.as_pointer()), "seq_cst", 8)
-
-    return int64(int64), codegen
+    return intrinsic(load)
 
 
-@intrinsic
-def atomic_store(typingctx, address, number):
-    """Write the int64 at ``address``, sequentially consistent."""
+def _storing(ordering):
+    """An intrinsic ``store(address, number)`` that writes an int64."""
 
     def codegen(context, builder, sig, args):
-        builder.store_atomic(args[1], builder.inttoptr(args[0], I64.as_pointer()), "seq_cst", 8)
+        builder.store_atomic(args[1], builder.inttoptr(args[0], I64.as_pointer()), ordering, 8)
         return context.get_dummy_value()
 
-    return types.void(int64, int64), codegen
+    def store(typingctx, address, number):
+        return types.void(int64, int64), codegen
+
+    return intrinsic(store)
 
 
-@intrinsic
-def load_acquire(typingctx, address):
-    """The int64 at ``address``; what was written before it was is seen from now on."""
-
-    def codegen(context, builder, sig, args):
-        return builder.load_atomic(builder.inttoptr(args[0], I64.as_pointer()), "acquire", 8)
-
-    return int64(int64), codegen
-
-
-@intrinsic
-def store_release(typingctx, address, number):
-    """Write the int64 at ``address``; who sees it sees all that was written before."""
-
-    def codegen(context, builder, sig, args):
-        builder.store_atomic(args[1], builder.inttoptr(args[0], I64.as_pointer()), "release", 8)
-        return context.get_dummy_value()
-
-    return types.void(int64, int64), codegen
+atomic_load, atomic_store = _loading("seq_cst"), _storing("seq_cst")
+"""Sequentially consistent: all threads see all of these in one order."""
+load_acquire, store_release = _loading("acquire"), _storing("release")
+"""Who sees what was stored sees all that was written before it."""
 
 
 @intrinsic

@@ -36,7 +36,7 @@ from fastrnn.kernels.recurrent.buffers import (
     take_part,
     time_of,
 )
-from fastrnn.kernels.recurrent.errors import give_errors, goes_on, has_errors, hold_errors, take_error
+from fastrnn.kernels.recurrent.errors import each_row, give_errors, goes_on, has_errors, hold_errors, take_error
 from fastrnn.kernels.recurrent.products import pack_rest
 from fastrnn.kernels.recurrent.recurrence import call_units, pass_to_input
 from fastrnn.operations.products import PANEL, WIDE
@@ -200,12 +200,10 @@ def _carry_states(real, s, c, place, out):
         shared = other_rows(real, s, c, k, place)
         _take_half(real, s, c, 1)
         own = other_rows(real, s, c, k, place)
-        for row in range(c.rows):
-            begin = row * width + c.unit
-            if out != 0:
-                copy(offset(shared, begin), offset(own, begin), c.unit_count)
-            else:
-                copy(offset(own, begin), offset(shared, begin), c.unit_count)
+        if out != 0:
+            each_row(s, c, width, shared, own, 0)
+        else:
+            each_row(s, c, width, own, shared, 0)
 
 
 @helper
