@@ -176,6 +176,7 @@ class Scene:
         self.trainer.save_checkpoint(self.checkpoint)
         resumed = fr.Trainer.resume(self.checkpoint)
         copied = copy.deepcopy(self.trainer)
+        elsewhere(self.learn)
         lists = self.trainer.history.history
         assert {len(values) for values in lists.values()} == {len(self.trainer.history.epoch)}, "a torn history"
         assert self.trainer.history.epoch == list(range(len(lists["loss"]))), "an epoch is there twice"
@@ -194,6 +195,15 @@ CALLS = {name: call for name, call in vars(Scene).items() if name not in ("check
 RARE = ("compile",)
 
 
+def is_traced(frame: FrameType | None) -> bool:
+    """Whether a frame is, or was called by, a trace function, such as a handler that hears the next signal there."""
+    while frame is not None:
+        if frame.f_code.co_name == "trace":
+            return True
+        frame = frame.f_back
+    return False
+
+
 class Interrupter:
     """Ctrl-C by a timer, whose signal comes at any instant, as a key's does: what SIGINT would do is done then."""
 
@@ -206,8 +216,8 @@ class Interrupter:
         sys.unraisablehook = self._note
 
     def _fire(self, number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code.co_name == "trace":  # a signal is heard at some steps, this at all
-            signal.setitimer(signal.ITIMER_REAL, 1e-6)
+        if is_traced(frame):  # a signal is heard at some steps, this at all
+            signal.setitimer(signal.ITIMER_REAL, 1e-4)  # when this handler is over: it must not hear the next one
             return
         self.has_fired = True
         self.place = "".join(traceback.format_stack(frame, 3))
